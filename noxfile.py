@@ -1,0 +1,65 @@
+"""The jobs of this project: nox -l lists them, and nox alone runs the tests, lint and typing."""
+
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.sessions = ["lint", "typing", "tests"]
+# virtualenv comes with nox, and brings its own pip: nothing else has to be on the machine.
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+# An interpreter that is missing is skipped with a word, not fetched; in CI it is an error.
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = bool(os.environ.get("CI"))
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PYPROJECT)
+THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+if sys.version_info > (3, 13) and THIS_PYTHON not in PYTHONS:
+    # There is no upper cap: where only a newer Python is at hand, the tests run on that.
+    PYTHONS.append(THIS_PYTHON)
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the package, editable, and the dependency groups; in one go, so that pip sees all bounds."""
+    session.install("--editable", ".", *nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style of all Python code."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check the types with mypy and pyright, both strict: the package's own, and those its users see."""
+    install(session, "typing")
+    session.run("mypy", "src", *map(str, sorted(Path("tests").glob("typing*"))))
+    session.run("pyright")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests with branch coverage; with arguments for pytest, run those alone."""
+    install(session, "tests")
+    if session.posargs:
+        # A part of the tests covers a part of the code.
+        session.run("pytest", *session.posargs)
+        return
+    # A data file for each interpreter, so that none profits from what another has covered.
+    session.env["COVERAGE_FILE"] = f".coverage.{session.python}"
+    session.run("coverage", "run", "-m", "pytest")
+    session.run("coverage", "report")
+
+
+@nox.session(default=False)
+def demo(session: nox.Session) -> None:
+    """Serve the demo on 127.0.0.1:8000; the environment variable PORT changes the port."""
+    install(session, "demo")
+    session.run("python", "examples/demo.py", *session.posargs)

@@ -1,0 +1,42 @@
+"""What caches are told about a response that depends on a session (RFC 9110 12.5.5, RFC 9111 5.2 and 7.3).
+
+Each function changes a list of header fields in place.
+"""
+
+from __future__ import annotations
+
+Headers = list[tuple[str, str]]
+
+
+def add_vary(headers: Headers) -> None:
+    """Say ``Vary: Cookie``, merged with what is said already, never twice; ``*`` says it all."""
+    last = None
+    for index, (name, value) in enumerate(headers):
+        if name.lower() == "vary":
+            if not {"*", "cookie"}.isdisjoint(_split(value)):
+                return
+            last = index
+    if last is None:
+        headers.append(("Vary", "Cookie"))
+    else:
+        name, value = headers[last]
+        headers[last] = (name, f"{value}, Cookie" if value.strip() else "Cookie")
+
+
+def add_private(headers: Headers) -> str | None:
+    """Say ``Cache-Control: private`` if nothing is said about caching.
+
+    :returns: what stands there instead and lets shared caches store the response, if anything does
+    """
+    said = [value for name, value in headers if name.lower() == "cache-control"]
+    if not said:
+        headers.append(("Cache-Control", "private"))
+    return next((value for value in said if _is_shared(value)), None)
+
+
+def _is_shared(value: str) -> bool:
+    return any(directive == "public" or directive.startswith("s-maxage") for directive in _split(value))
+
+
+def _split(value: str) -> list[str]:
+    return [part.strip().lower() for part in value.split(",")]

@@ -1,0 +1,254 @@
+"""The session of a signed cookie: read at the first touch, and exact about what has changed.
+
+What has changed is found by keeping, for each key that was assigned, deleted, or whose value was handed out and can
+change unseen (a list in the basket), what was read. At the end the two are compared, by type and by value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple, Protocol, Self, cast
+from uuid import UUID
+from weakref import ref
+
+from webob import Request
+
+from .exceptions import ReservedKey, SessionCommitted
+from .payload import ATOMS
+from .session import SessionMixin
+from .settings import Settings
+
+#: The key of the payload that the mapping never shows.
+CREATED = "_created"
+
+_IMMUTABLE = ATOMS | {bytes, date, datetime, time, timedelta, Decimal, UUID}
+
+
+class _Absent:
+    """What was read of a key that was not there."""
+
+
+_ABSENT = _Absent()
+
+
+class _Text(NamedTuple):
+    """What was read of a value that is no atom: its fingerprint."""
+
+    text: str
+
+
+class Opened(NamedTuple):
+    """What a good cookie held.
+
+    :ivar data: the session's own; it changes with the session
+    :ivar created: whole seconds since 1970
+    :ivar stale: the token is due to be issued anew, for its age or for its key
+    """
+
+    data: dict[str, Any]
+    created: int
+    stale: bool
+
+
+class SessionSource(Protocol):
+    """What a session asks its interface."""
+
+    def load_session(self, settings: Settings, request: Request, session: SecureCookieSession) -> None:
+        """Have the session adopt what the request's cookies hold."""
+        ...
+
+    def fingerprint(self, value: Any) -> str:
+        """Write a value so that equal values give equal text."""
+        ...
+
+    def now(self) -> float:
+        """Return the time in seconds since 1970."""
+        ...
+
+
+class SecureCookieSession(SessionMixin):
+    """A mapping that reads its cookie at the first touch.
+
+    Made by ``open_session``. It holds no more than a weak reference to the request: environ, session and request form
+    no circle, so no request leaves garbage behind.
+    """
+
+    __slots__ = (
+        "_before", "_created", "_data", "_ended", "_modified", "_opened", "_renewed", "_request", "_settings",
+        "_source", "committed",
+    )  # fmt: skip
+
+    def __init__(self, source: SessionSource, settings: Settings, request: Request) -> None:
+        self._source = source
+        self._settings = settings
+        self._request = ref(request)
+        self._data: dict[str, Any] | None = None
+        self._modified: bool | None = None
+        self.committed = False
+
+    # -- reading
+
+    def adopt(self, opened: Opened | None, now: int) -> None:
+        """Become what a good cookie held, or a new session; called by the interface."""
+        self._opened = opened
+        self._data, self._created, _ = opened or ({}, now, False)
+        self._before: dict[str, Any] = {}
+        self._renewed = self._ended = False
+
+    def _load(self) -> None:
+        request = self._request()
+        if self.committed or request is None:
+            raise SessionCommitted("a first look after the response's head has gone; look before the first chunk")
+        try:
+            self._source.load_session(self._settings, request, self)
+        except BaseException:
+            self._data = None  # what validate_session did not come to accept must not be found here
+            raise
+
+    def _read(self) -> dict[str, Any]:
+        if self._data is None:
+            self._load()
+        return cast("dict[str, Any]", self._data)
+
+    def __getitem__(self, key: str) -> Any:
+        value = self._read()[key]
+        if type(value) not in _IMMUTABLE:
+            self._remember(key)
+        return value
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of a key, or the default."""
+        return self[key] if key in self._read() else default
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._read()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def copy(self) -> dict[str, Any]:
+        """Return the data as a dict."""
+        return dict(self)
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(self) | dict(other) if isinstance(other, Mapping) else NotImplemented
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(other) | dict(self) if isinstance(other, Mapping) else NotImplemented
+
+    def __repr__(self) -> str:
+        state = "not read" if self._data is None else "modified" if self.modified else "read"
+        return f"<{type(self).__name__}: {state}>"
+
+    # -- writing
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key == CREATED:
+            raise ReservedKey(f"{CREATED!r} is kept by handstamp itself; session.renew() begins a session anew")
+        self._refuse_late()
+        self._remember(key)
+        self._read()[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        self._refuse_late()
+        self._remember(key)
+        del self._read()[key]
+
+    def popitem(self) -> tuple[str, Any]:
+        """Remove and return the last key and its value, as a dict does."""
+        for key in reversed(self._read()):
+            return key, self.pop(key)
+        raise KeyError("the session is empty")
+
+    def __ior__(self, other: Any) -> Self:  # type: ignore[misc]  # unlike | it changes the session
+        self.update(other)
+        return self
+
+    def renew(self) -> None:
+        """Issue the session anew: data kept, ``created`` starts again."""
+        self._refuse_late()
+        self._read()
+        self._created = int(self._source.now())
+        self._renewed = True
+
+    def invalidate(self) -> None:
+        """Drop the data and delete the cookie; a write after this begins a brand-new session."""
+        self.renew()
+        self._data = {}
+        self._ended = True
+
+    def _refuse_late(self) -> None:
+        if self.committed:
+            raise SessionCommitted("a change after the response's head has gone; make it before the first chunk")
+
+    # -- what has changed
+
+    def _remember(self, key: str) -> None:
+        """Keep what was read of a key, before it changes or is handed out."""
+        data = self._read()
+        if key not in self._before:
+            value = data.get(key, _ABSENT)
+            is_whole = value is _ABSENT or type(value) in ATOMS
+            self._before[key] = value if is_whole else _Text(self._source.fingerprint(value))
+
+    def _differs(self, before: Any, value: Any) -> bool:
+        if type(before) is _Text:
+            return value is _ABSENT or type(value) in ATOMS or self._fingerprint(value) != before.text
+        # 1 is not True, and 0.0 not -0.0: they are written differently.
+        if type(before) is not type(value) or type(value) is float:
+            return repr(before) != repr(value)
+        return bool(before != value)
+
+    def _fingerprint(self, value: Any) -> str | None:
+        try:
+            return self._source.fingerprint(value)
+        except (TypeError, ValueError):
+            return None  # it cannot be written; saving says why
+
+    @property
+    def modified(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether what would be written differs from what was read. Assign to overrule: ``False`` discards."""
+        if self._modified is not None or self._data is None:
+            return bool(self._modified)
+        if self._renewed:
+            return bool(self._data) or self._opened is not None
+        data = self._data
+        return any(self._differs(before, data.get(key, _ABSENT)) for key, before in self._before.items())
+
+    @modified.setter
+    def modified(self, value: bool) -> None:
+        self._refuse_late()
+        self._modified = bool(value)
+
+    @property
+    def accessed(self) -> bool:  # type: ignore[override]
+        """Whether the application looked inside."""
+        return self._data is not None
+
+    # -- what the interface asks
+
+    @property
+    def new(self) -> bool:  # type: ignore[override]
+        """Whether this request began the session."""
+        self._read()
+        return self._opened is None or self._ended
+
+    @property
+    def created(self) -> datetime:
+        """When the session began, in UTC."""
+        self._read()
+        return datetime.fromtimestamp(self._created, UTC)
+
+    @property
+    def stale(self) -> bool:  # type: ignore[override]
+        """Whether the token is due to be issued anew, for its age or for its key."""
+        return self._modified is not False and self.accessed and self._opened is not None and self._opened.stale
+
+    def export(self) -> dict[str, Any]:
+        """Return what is written: the data and when the session began."""
+        return {**self._read(), CREATED: self._created}

@@ -1,0 +1,233 @@
+"""Settings: a settings dict, checked once, frozen.
+
+One dict often configures the whole application, so keys that are none of ours pass through untouched; only one that
+looks like a misspelt key of ours is an error. Every problem is found before any is reported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from difflib import SequenceMatcher
+from typing import Any, NamedTuple
+
+from .checks import (
+    check_bool,
+    check_bool_or_none,
+    check_cookie_lifetime,
+    check_domain,
+    check_interval,
+    check_key,
+    check_keys,
+    check_lifetime_or_none,
+    check_samesite,
+    check_text,
+    check_text_or_none,
+    read_bool,
+    read_domain,
+    read_interval,
+    read_lines,
+    read_seconds,
+    read_text,
+)
+from .cookies import CookiePolicy, find_problems, is_host_only
+from .exceptions import SettingsError
+from .lifetimes import Lifetimes
+
+#: difflib's ratio from which a foreign key is taken for a misspelt one of ours.
+_LOOKALIKE = 0.93
+
+
+# -- the table --------------------------------------------------------------------------------------------------------
+
+
+class _Rule(NamedTuple):
+    default: Any
+    check: Callable[[Any], Any]
+    read: Callable[[str], Any]
+
+
+# fmt: off
+_RULES = {
+    "SECRET_KEY": _Rule(None, check_key, str),
+    "SECRET_KEY_FALLBACKS": _Rule((), check_keys, read_lines),
+    "SESSION_COOKIE_NAME": _Rule("session", check_text, str),
+    "SESSION_COOKIE_DOMAIN": _Rule(None, check_domain, read_domain),
+    "SERVER_NAME": _Rule(None, check_text_or_none, read_text),
+    "SESSION_COOKIE_PATH": _Rule(None, check_text_or_none, read_text),
+    "APPLICATION_ROOT": _Rule("/", check_text, str),
+    "SESSION_COOKIE_HTTPONLY": _Rule(True, check_bool, read_bool),
+    "SESSION_COOKIE_SECURE": _Rule(None, check_bool_or_none, read_bool),
+    "SESSION_COOKIE_SAMESITE": _Rule("Lax", check_samesite, read_text),
+    "SESSION_COOKIE_PARTITIONED": _Rule(False, check_bool, read_bool),
+    "PERMANENT_SESSION_LIFETIME": _Rule(timedelta(days=31), check_cookie_lifetime, read_seconds),
+    "SESSION_IDLE_LIFETIME": _Rule(None, check_lifetime_or_none, read_seconds),
+    "SESSION_ABSOLUTE_LIFETIME": _Rule(None, check_lifetime_or_none, read_seconds),
+    "SESSION_REFRESH_INTERVAL": _Rule(None, check_interval, read_interval),
+}
+# fmt: on
+
+_SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS")
+
+
+class Settings(Mapping[str, Any]):
+    """A settings dict, checked and converted; it cannot change any more, and its repr shows no key.
+
+    Lifetimes are timedeltas of whole seconds, ``SECRET_KEY_FALLBACKS`` is a tuple; all else is as it was given.
+
+    :param values: keys of the table in the README, and any others, which stay readable
+    :raises SettingsError: lists every problem with its cure
+    """
+
+    __slots__ = ("_hash", "_values", "cookie_domain", "cookie_path", "lifetimes")
+
+    _hash: int
+    _values: dict[str, Any]
+    #: Domain and Path after their fallbacks to ``SERVER_NAME`` and ``APPLICATION_ROOT``, and the limits.
+    cookie_domain: str | None
+    cookie_path: str
+    lifetimes: Lifetimes
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        checked, problems = _check_values(values)
+        if not problems:
+            self._freeze(checked)
+            problems = [*_find_cookie_problems(self), *_find_interval_problems(self)]
+        if problems:
+            raise SettingsError(*dict.fromkeys(problems))
+
+    def _freeze(self, values: dict[str, Any]) -> None:
+        derived = {
+            "_values": values,
+            "_hash": hash(tuple(values[key] for key in _RULES)),
+            "cookie_domain": _resolve_domain(values),
+            "cookie_path": values["SESSION_COOKIE_PATH"] or values["APPLICATION_ROOT"] or "/",
+            "lifetimes": _resolve_lifetimes(values),
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_strings(cls, values: Mapping[str, str], prefix: str = "") -> Settings:
+        """Read an ini file's section or an environment, with the same checks.
+
+        Bools are true/false, yes/no, on/off or 1/0, times are whole seconds, several keys stand on a line each, and
+        an empty text stands for ``None`` (but an empty ``SECRET_KEY`` is an error).
+
+        :param values: keys in any case
+        :param prefix: take only the keys that begin with it, and cut it off
+        :raises SettingsError: as the class does
+        """
+        taken = {key[len(prefix) :]: text for key, text in values.items() if key.startswith(prefix)}
+        return cls(dict(_read_string(key, text) for key, text in taken.items()))
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"Settings are frozen; make new ones to change {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"Settings are frozen; make new ones to change {name!r}")
+
+    def __repr__(self) -> str:
+        # Keys that are not ours are left out: they may be secrets of somebody else.
+        shown = {key: "..." if key in _SECRETS and self[key] else repr(self[key]) for key in _RULES}
+        return f"Settings({', '.join(f'{key}={text}' for key, text in shown.items())})"
+
+
+# -- checks of a whole dict -------------------------------------------------------------------------------------------
+
+
+def _read_string(key: str, text: str) -> tuple[str, Any]:
+    rule = _RULES.get(key.upper())
+    return (key, text) if rule is None else (key.upper(), rule.read(text))
+
+
+def _check_values(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    checked: dict[str, Any] = {key: rule.default for key, rule in _RULES.items()}
+    problems = []
+    for key, value in values.items():
+        try:
+            checked[key] = _RULES[key].check(value) if key in _RULES else _pass_through(key, value)
+        except ValueError as error:
+            problems.append(f"{key}: {error}")
+    return checked, problems
+
+
+def _pass_through(key: str, value: Any) -> Any:
+    lookalike = find_lookalike(key, _RULES, _LOOKALIKE)
+    if lookalike is not None:
+        raise ValueError(f"unknown; did you mean {lookalike}?")
+    return value
+
+
+def find_lookalike(key: object, known: Mapping[str, Any] | tuple[str, ...], ratio: float) -> str | None:
+    """Return the one of the known keys that is most like another, if it is at least that much like it."""
+    text = str(key)
+    best = max(known, key=lambda candidate: SequenceMatcher(None, text, candidate).ratio(), default=None)
+    return best if best is not None and SequenceMatcher(None, text, best).ratio() >= ratio else None
+
+
+def _find_cookie_problems(settings: Settings) -> Iterator[str]:
+    yield from find_problems(
+        CookiePolicy(
+            settings["SESSION_COOKIE_NAME"],
+            settings.cookie_domain,
+            settings.cookie_path,
+            settings["SESSION_COOKIE_HTTPONLY"],
+            settings["SESSION_COOKIE_SECURE"],
+            settings["SESSION_COOKIE_SAMESITE"],
+            settings["SESSION_COOKIE_PARTITIONED"],
+        )
+    )
+
+
+def _find_interval_problems(settings: Settings) -> Iterator[str]:
+    lifetimes = settings.lifetimes
+    if isinstance(lifetimes.refresh, bool) or lifetimes.refresh is None:
+        return
+    for key, limit in (("SESSION_IDLE_LIFETIME", lifetimes.idle), ("PERMANENT_SESSION_LIFETIME", lifetimes.permanent)):
+        if lifetimes.refresh * 2 > limit:
+            yield (
+                f"SESSION_REFRESH_INTERVAL: {lifetimes.refresh} s is more than half of {key}, {limit} s,"
+                " so that active visitors would be lost; use less"
+            )
+
+
+def _resolve_domain(values: dict[str, Any]) -> str | None:
+    domain = values["SESSION_COOKIE_DOMAIN"]
+    if domain is None and values["SERVER_NAME"] and not is_host_only(values["SESSION_COOKIE_NAME"]):
+        return _domain_of(values["SERVER_NAME"])
+    return domain or None
+
+
+def _domain_of(server_name: str) -> str | None:
+    """Return the Domain for a host with or without a port; none for single labels and IP addresses."""
+    host = re.sub(r":[0-9]*\Z", "", server_name)
+    is_address = host.startswith("[") or ":" in host or re.fullmatch(r"[0-9.]+", host)
+    return None if is_address or "." not in host.strip(".") else "." + host.lstrip(".")
+
+
+def _resolve_lifetimes(values: dict[str, Any]) -> Lifetimes:
+    permanent = int(values["PERMANENT_SESSION_LIFETIME"].total_seconds())
+    return Lifetimes(
+        permanent=permanent,
+        idle=_seconds(values["SESSION_IDLE_LIFETIME"], permanent),
+        absolute=_seconds(values["SESSION_ABSOLUTE_LIFETIME"], None),
+        refresh=_seconds(values["SESSION_REFRESH_INTERVAL"], values["SESSION_REFRESH_INTERVAL"]),
+    )
+
+
+def _seconds(value: Any, default: Any) -> Any:
+    return int(value.total_seconds()) if isinstance(value, timedelta) else default

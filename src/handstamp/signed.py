@@ -1,0 +1,192 @@
+"""The default interface: the session is the cookie, signed."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import Any, Protocol
+
+from webob import Request, Response
+
+from . import payload
+from .cookies import MAX_COOKIE, find_values
+from .exceptions import BadToken, RejectReason
+from .interface import SessionInterface, request_of, too_large
+from .lazy import CREATED, Opened, SecureCookieSession
+from .settings import Settings
+from .tokens import MAX_PAYLOAD, Codec, SigningCodec, Unsealed
+
+# An interface keeps a codec for each settings and name. A policy that derives names from the request's host could ask
+# for any number of them.
+_MAX_CODECS = 64
+
+# The last second of the year 9999, beyond which there is no datetime.
+_LAST_SECOND = 253402300799
+
+
+class Serializer(Protocol):
+    """Session data <-> text."""
+
+    def dumps(self, obj: Any, /) -> str:
+        """Write data."""
+        ...
+
+    def loads(self, text: str, /) -> Any:
+        """Read data."""
+        ...
+
+
+class SecureCookieSessionInterface(SessionInterface):
+    """Keep sessions in signed cookies.
+
+    The class attributes are Flask's. Give a subclass Flask's values and Flask's ``TaggedJSONSerializer``, and it shares
+    its sessions with a Flask application.
+    """
+
+    #: The purpose that is signed along; ``None``: ``handstamp.signed:`` and the cookie's name, so that a value does not
+    #: open under another name.
+    salt: str | bytes | None = None
+    #: The hash under the HMAC.
+    digest_method: Any = staticmethod(hashlib.sha256)
+    #: How itsdangerous derives the key from secret and salt.
+    key_derivation: str = "hmac"
+    #: What turns the data into text and back.
+    serializer: Serializer = payload
+    #: The session that :meth:`open_session` makes.
+    session_class: type[SecureCookieSession] = SecureCookieSession
+
+    def open_session(self, settings: Settings, request: Request) -> SecureCookieSession | None:
+        """Return a session that reads nothing until it is looked into; ``None`` without a ``SECRET_KEY``."""
+        if settings["SECRET_KEY"] is None:
+            return None
+        return self.session_class(self, settings, request)
+
+    def save_session(self, settings: Settings, session: Any, response: Response) -> None:
+        """Set the cookie, delete that of a session that is empty now, or leave it alone."""
+        request = request_of(response)
+        if not self.should_set_cookie(settings, request, session):
+            self.leave_cookie(response)
+        elif session:
+            self.set_cookie(settings, session, response, self._seal(settings, session, request))
+        else:
+            self.delete_cookie(settings, session, response)
+
+    # -- writing: parse, age, signature, length, each the mirror image of a step below
+
+    def _seal(self, settings: Settings, session: SecureCookieSession, request: Request) -> str:
+        codec = self.get_codec(settings, self.get_cookie_name(settings, request))
+        text = self.serializer.dumps(session.export()).encode()
+        if len(text) > MAX_PAYLOAD:
+            raise too_large(session, f"{len(text)} bytes of JSON, {MAX_PAYLOAD} are allowed")
+        return codec.seal(codec.pack(text), int(self.now()))
+
+    # -- reading: length, signature, age, parse
+
+    def load_session(self, settings: Settings, request: Request, session: SecureCookieSession) -> None:
+        """Have a session adopt the good cookie that was issued last, or begin anew; called at its first touch."""
+        now = int(self.now())
+        name = self.get_cookie_name(settings, request)
+        values = find_values(request.environ.get("HTTP_COOKIE", ""), name)
+        if values:
+            codec = self.get_codec(settings, name)
+            limit = MAX_COOKIE - len(name)
+            for unsealed in self._unseal_all(settings, request, codec, values, limit, now):
+                opened = self._open(settings, request, codec, unsealed, now)
+                if opened is not None and self._accept(settings, request, session, opened, now):
+                    return
+        session.adopt(None, now)
+
+    def _unseal_all(
+        self, settings: Settings, request: Request, codec: Codec, values: list[str], limit: int, now: int
+    ) -> list[Unsealed]:
+        """Unseal every candidate: one left behind by a changed Domain or Path must not shadow a newer one."""
+        good = []
+        for value in values:
+            try:
+                good.append(_unseal(settings, codec, value, limit, now))
+            except BadToken as error:
+                self.cookie_rejected(settings, request, error.reason)
+        good.sort(key=lambda unsealed: unsealed.issued, reverse=True)
+        return good
+
+    def _open(self, settings: Settings, request: Request, codec: Codec, unsealed: Unsealed, now: int) -> Opened | None:
+        try:
+            data = self._parse(codec.unpack(unsealed.content))
+            created = _take_created(data, unsealed.issued)
+        except BadToken as error:
+            self.cookie_rejected(settings, request, error.reason)
+            return None
+        permanent = bool(data.get("_permanent"))
+        refusal = settings.lifetimes.refuse_session(unsealed.issued, created, permanent, now)
+        if refusal is not None:
+            self.cookie_rejected(settings, request, refusal)
+            return None
+        stale = unsealed.key > 0 or settings.lifetimes.is_due(unsealed.issued, permanent, now)
+        return Opened(data, created, stale)
+
+    def _parse(self, text: bytes) -> dict[str, Any]:
+        try:
+            data = self.serializer.loads(text.decode())
+        except Exception as error:  # a serializer of one's own may fail in any way
+            raise BadToken(RejectReason.MALFORMED) from error
+        if not isinstance(data, dict):
+            raise BadToken(RejectReason.MALFORMED)
+        return data
+
+    def _accept(
+        self, settings: Settings, request: Request, session: SecureCookieSession, opened: Opened, now: int
+    ) -> bool:
+        session.adopt(opened, now)
+        if self.validate_session(settings, session):
+            return True
+        self.cookie_rejected(settings, request, RejectReason.REVOKED)
+        return False
+
+    # -- what both ways share
+
+    def fingerprint(self, value: Any) -> str:
+        """Write a value so that equal values give equal text."""
+        write = getattr(self.serializer, "fingerprint", self.serializer.dumps)
+        return write(value)
+
+    def get_codec(self, settings: Settings, name: str) -> Codec:
+        """Return what seals and unseals tokens under a cookie name."""
+        codec = self._codecs.get((settings, name))
+        if codec is None:
+            if len(self._codecs) >= _MAX_CODECS:
+                self._codecs.clear()
+            codec = self._codecs[settings, name] = self.make_codec(settings, name)
+        return codec
+
+    @cached_property
+    def _codecs(self) -> dict[tuple[Settings, str], Codec]:
+        return {}
+
+    def make_codec(self, settings: Settings, name: str) -> Codec:
+        """Make what seals and unseals tokens under a cookie name: all that differs in encrypted cookies."""
+        keys = (settings["SECRET_KEY"], *settings["SECRET_KEY_FALLBACKS"])
+        return SigningCodec(keys, self._salt_for(name), self.digest_method, self.key_derivation)
+
+    def _salt_for(self, name: str) -> bytes:
+        if self.salt is not None:
+            return self.salt.encode() if isinstance(self.salt, str) else self.salt
+        # The length keeps label and name from running into each other.
+        return f"handstamp.signed:{len(name)}:{name}".encode()
+
+
+def _unseal(settings: Settings, codec: Codec, value: str, limit: int, now: int) -> Unsealed:
+    if len(value) > limit:
+        raise BadToken(RejectReason.TOO_LONG)
+    unsealed = codec.unseal(value)
+    refusal = settings.lifetimes.refuse_token(unsealed.issued, now)
+    if refusal is not None:
+        raise BadToken(refusal)
+    return unsealed
+
+
+def _take_created(data: dict[str, Any], issued: int) -> int:
+    """Return when a session began; one that does not say so (signed by another library) began when it was signed."""
+    created = data.pop(CREATED, issued)
+    if type(created) is not int or not 0 <= created <= _LAST_SECOND:
+        raise BadToken(RejectReason.MALFORMED)
+    return created

@@ -1,0 +1,170 @@
+"""Text and time <-> a signed token, the bytes of ``itsdangerous.URLSafeTimedSerializer``.
+
+``base64url(payload) . base64url(time) . base64url(signature)``, where the payload may be packed by zlib and then begins
+with a ``.``. Base64 is canonical on reading (no padding, no stray characters, no unused bits), so that no second
+spelling of a token opens.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+from itsdangerous import BadSignature, Signer
+from itsdangerous.encoding import int_to_bytes
+from itsdangerous.signer import SigningAlgorithm
+
+from .exceptions import BadToken, RejectReason
+
+#: Bytes of JSON, on reading and on writing: what a packed token may unfold to.
+MAX_PAYLOAD = 256 * 1024
+
+# Bytes of JSON from which packing is tried: seldom does it save anything below.
+_PACK_FROM = 128
+# Bytes of JSON that fit into a cookie unpacked: above, smallness counts for more than speed.
+_PACK_WELL_FROM = 2800
+
+
+class Unsealed(NamedTuple):
+    """What a token held, its seal unbroken.
+
+    :ivar content: the packed payload
+    :ivar issued: whole seconds since 1970
+    :ivar key: 0 for the current key, n for the n-th fallback
+    """
+
+    content: bytes
+    issued: int
+    key: int
+
+
+class Codec(Protocol):
+    """Payload <-> token. Each pair of methods is a mirror image: ``unpack(unseal(seal(pack(payload))))``."""
+
+    def pack(self, payload: bytes) -> bytes:
+        """Make a payload as small as it can be sealed."""
+        ...
+
+    def seal(self, content: bytes, issued: int) -> str:
+        """Make a token with the current key, at a time in whole seconds since 1970."""
+        ...
+
+    def unseal(self, token: str) -> Unsealed:
+        """Open a token with any of the keys; :exc:`BadToken` if none fits."""
+        ...
+
+    def unpack(self, content: bytes) -> bytes:
+        """Return the payload; :exc:`BadToken` if it is none."""
+        ...
+
+
+class SigningCodec:
+    """Sign with the first of several keys, open with any.
+
+    :param keys: the current key, then the fallbacks
+    :param salt: the purpose, so that a token of another one does not open
+    :param digest_method: a hash of :mod:`hashlib`
+    :param key_derivation: one of itsdangerous' ways
+    """
+
+    def __init__(self, keys: Sequence[str | bytes], salt: bytes, digest_method: Any, key_derivation: str) -> None:
+        # A signer for each key: it is known which one opened, and itsdangerous' order of keys (oldest first, the last
+        # one signs; the trap of CVE-2025-47278) never matters.
+        self._signers = [_KeyedSigner(key, salt, digest_method, key_derivation) for key in keys]
+
+    def pack(self, payload: bytes) -> bytes:
+        """Pack by zlib where that saves bytes, then write as base64url."""
+        if len(payload) >= _PACK_FROM:
+            packed = zlib.compress(payload, 1 if len(payload) < _PACK_WELL_FROM else 9)
+            if len(packed) + 1 < len(payload):
+                return b"." + encode_base64(packed)
+        return encode_base64(payload)
+
+    def seal(self, content: bytes, issued: int) -> str:
+        """Sign with the current key."""
+        return self._signers[0].sign(content + b"." + encode_base64(int_to_bytes(issued))).decode()
+
+    def unseal(self, token: str) -> Unsealed:
+        """Check the form, then the signature with each key, then read the time."""
+        if not _FORM.fullmatch(token):
+            raise BadToken(RejectReason.MALFORMED)
+        signed, key = self._unsign(token.encode())
+        content, _, time = signed.rpartition(b".")
+        return Unsealed(content, int.from_bytes(decode_base64(time)), key)
+
+    def _unsign(self, token: bytes) -> tuple[bytes, int]:
+        for key, signer in enumerate(self._signers):
+            try:
+                return signer.unsign(token), key
+            except BadSignature:
+                continue
+        raise BadToken(RejectReason.BAD_SIGNATURE)
+
+    def unpack(self, content: bytes) -> bytes:
+        """Read base64url, then unpack, never beyond :data:`MAX_PAYLOAD`."""
+        if not content.startswith(b"."):
+            return decode_base64(content)
+        unpacker = zlib.decompressobj()
+        try:
+            payload = unpacker.decompress(decode_base64(content[1:]), MAX_PAYLOAD)
+        except zlib.error:
+            raise BadToken(RejectReason.MALFORMED) from None
+        if not unpacker.eof or unpacker.unused_data:
+            raise BadToken(RejectReason.MALFORMED)
+        return payload
+
+
+class _KeyedSigner(Signer):
+    """An itsdangerous signer for one key, which derives it once and compares signatures as text."""
+
+    def __init__(self, key: str | bytes, salt: bytes, digest_method: Any, key_derivation: str) -> None:
+        super().__init__(key, salt, key_derivation=key_derivation, digest_method=digest_method)
+        self.algorithm = _TextHMAC(self.derive_key(), digest_method)
+
+    def get_signature(self, value: str | bytes) -> bytes:
+        return self.algorithm.get_signature(b"", value)  # type: ignore[arg-type]
+
+    def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
+        return self.algorithm.verify_signature(b"", value, sig)  # type: ignore[arg-type]
+
+
+class _TextHMAC(SigningAlgorithm):
+    """HMAC (RFC 2104) under a key known beforehand, as base64url text.
+
+    ``verify_signature`` is itsdangerous' own, in constant time; comparing text, it takes no second spelling.
+    """
+
+    def __init__(self, key: bytes, digest_method: Any) -> None:
+        self._mac = hmac.new(key, digestmod=digest_method)
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        mac = self._mac.copy()
+        mac.update(value)
+        return encode_base64(mac.digest())
+
+
+_FORM = re.compile(r"\.?[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{2,11}\.[A-Za-z0-9_-]+")
+
+# The last character of canonical base64 by the length modulo 4: its unused bits are zero (RFC 4648 3.5).
+_LAST = (frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"), frozenset[int](),
+         frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))  # fmt: skip
+
+
+def encode_base64(data: bytes) -> bytes:
+    """Write base64url without padding (RFC 4648 5)."""
+    return urlsafe_b64encode(data).rstrip(b"=")
+
+
+def decode_base64(text: bytes) -> bytes:
+    """Read canonical base64url.
+
+    :param text: at least one character, all of the alphabet
+    :raises BadToken: there are unused bits, or a length that cannot be
+    """
+    if text[-1] not in _LAST[len(text) % 4]:
+        raise BadToken(RejectReason.MALFORMED)
+    return urlsafe_b64decode(text + b"=" * (-len(text) % 4))
