@@ -211,7 +211,7 @@ class SecureCookieSession(SessionMixin):
             return None  # it cannot be written; saving says why
 
     @property
-    def modified(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def modified(self) -> bool:
         """Whether what would be written differs from what was read. Assign to overrule: ``False`` discards."""
         if self._modified is not None or self._data is None:
             return bool(self._modified)
@@ -221,7 +221,7 @@ class SecureCookieSession(SessionMixin):
         return any(self._differs(before, data.get(key, _ABSENT)) for key, before in self._before.items())
 
     @modified.setter
-    def modified(self, value: bool) -> None:
+    def modified(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self._refuse_late()
         self._modified = bool(value)
 

@@ -68,6 +68,9 @@ _RULES = {
 }
 # fmt: on
 
+#: What stands for a key that is not given.
+DEFAULTS: Mapping[str, Any] = {key: rule.default for key, rule in _RULES.items()}
+
 _SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS")
 
 
@@ -155,7 +158,7 @@ def _read_string(key: str, text: str) -> tuple[str, Any]:
 
 
 def _check_values(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    checked: dict[str, Any] = {key: rule.default for key, rule in _RULES.items()}
+    checked = dict(DEFAULTS)
     problems = []
     for key, value in values.items():
         try:
