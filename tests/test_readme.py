@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,14 +40,14 @@ def block_with(words: str) -> str:
 
 
 @pytest.fixture
-def namespace() -> Iterator[dict[str, Any]]:
+def namespace() -> dict[str, Any]:
     """What the README's first program defines, without its server."""
     names: dict[str, Any] = {}
     with mock.patch.dict(os.environ, SECRET_KEY=KEY), mock.patch("wsgiref.simple_server.make_server") as make_server:
         exec(block_with("wsgiref.simple_server"), names)
     make_server.assert_called_once_with("127.0.0.1", 8000, names["app"])
     make_server.return_value.serve_forever.assert_called_once_with()
-    yield names
+    return names
 
 
 def get(app: Any, cookie: str = "", path: str = "/") -> tuple[dict[str, str], bytes]:

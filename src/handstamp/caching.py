@@ -28,10 +28,15 @@ def add_private(headers: Headers) -> str | None:
 
     :returns: what stands there instead and lets shared caches store the response, if anything does
     """
-    said = [value for name, value in headers if name.lower() == "cache-control"]
-    if not said:
+    is_said = False
+    for name, value in headers:
+        if name.lower() == "cache-control":
+            is_said = True
+            if _is_shared(value):
+                return value
+    if not is_said:
         headers.append(("Cache-Control", "private"))
-    return next((value for value in said if _is_shared(value)), None)
+    return None
 
 
 def _is_shared(value: str) -> bool:

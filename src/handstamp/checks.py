@@ -24,15 +24,28 @@ NEW_KEY = "make one with: python -m handstamp secret"
 
 
 def check_key(value: Any) -> str | bytes | None:
-    if value is None or (isinstance(value, (str, bytes)) and len(_to_bytes(value)) >= MIN_KEY):
-        return value
-    if isinstance(value, (str, bytes)):
-        raise ValueError(f"a key of {len(_to_bytes(value))} bytes, at least {MIN_KEY} are needed; {NEW_KEY}")
-    raise ValueError(f"a {type(value).__name__}, but a key is a str or bytes; {NEW_KEY}")
+    if value is None:
+        return None
+    if not isinstance(value, (str, bytes)):
+        raise ValueError(f"a {type(value).__name__}, but a key is a str or bytes; {NEW_KEY}")
+    size = len(_to_bytes(value))
+    if size < MIN_KEY:
+        raise ValueError(f"a key of {size} bytes, at least {MIN_KEY} are needed; {NEW_KEY}")
+    return value
 
 
 def _to_bytes(value: str | bytes) -> bytes:
-    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+    try:
+        return value.encode() if isinstance(value, str) else value
+    except UnicodeEncodeError:  # its message holds the key
+        raise ValueError(f"text that UTF-8 cannot hold; {NEW_KEY}") from None
+
+
+def _show(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:  # a foreign repr may fail in any way, and that of a long int does
+        return f"this {type(value).__name__}"
 
 
 def check_keys(value: Any) -> tuple[str | bytes, ...]:
@@ -58,7 +71,7 @@ def _check_each_key(keys: list[Any] | tuple[Any, ...]) -> Iterator[str | bytes]:
 def check_bool(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise ValueError(f"{value!r} is no bool; use True or False (Settings.from_strings reads text)")
+    raise ValueError(f"{_show(value)} is no bool; use True or False (Settings.from_strings reads text)")
 
 
 def check_bool_or_none(value: Any) -> bool | None:
@@ -68,7 +81,7 @@ def check_bool_or_none(value: Any) -> bool | None:
 def check_text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    raise ValueError(f"{value!r} is no str; write it as text")
+    raise ValueError(f"{_show(value)} is no str; write it as text")
 
 
 def check_text_or_none(value: Any) -> str | None:
@@ -86,18 +99,18 @@ def check_samesite(value: Any) -> str | None:
 def check_seconds(value: Any) -> int:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise ValueError(f"{value!r} is no time; use a timedelta or seconds")
+        raise ValueError(f"{_show(value)} is no time; use a timedelta or seconds")
     if not 0 <= seconds < float("inf"):
-        raise ValueError(f"{value!r} is no time to wait; use a timedelta or seconds, 0 or more")
+        raise ValueError(f"{_show(value)} is no time to wait; use a timedelta or seconds, 0 or more")
+    if seconds > 10 * MAX_AGE:
+        raise ValueError(f"{_show(value)} is more than ten years; use less")
     return int(seconds)
 
 
 def check_lifetime(value: Any) -> timedelta:
     seconds = check_seconds(value)
     if seconds < 1:
-        raise ValueError(f"{value!r} ends a session at once; use at least 1 second")
-    if seconds > 10 * MAX_AGE:
-        raise ValueError(f"{value!r} is more than ten years; use less")
+        raise ValueError(f"{_show(value)} ends a session at once; use at least 1 second")
     return timedelta(seconds=seconds)
 
 
@@ -108,7 +121,7 @@ def check_lifetime_or_none(value: Any) -> timedelta | None:
 def check_cookie_lifetime(value: Any) -> timedelta:
     lifetime = check_lifetime(value)
     if lifetime.total_seconds() > MAX_AGE:
-        raise ValueError(f"{value!r} is more than the 400 days that browsers keep a cookie; use less")
+        raise ValueError(f"{_show(value)} is more than the 400 days that browsers keep a cookie; use less")
     return lifetime
 
 
@@ -129,10 +142,6 @@ def read_text(text: str) -> str | None:
 
 def read_bool(text: str) -> bool | str | None:
     return _WORDS.get(text.lower(), text or None)
-
-
-def read_domain(text: str) -> bool | str | None:
-    return False if text.lower() in ("false", "no", "off") else text or None
 
 
 def read_seconds(text: str) -> float | str | None:

@@ -103,7 +103,7 @@ def find_problems(policy: CookiePolicy) -> Iterator[str]:
     name, domain, path, _, secure, samesite, partitioned = policy
     if not _TOKEN.fullmatch(name):
         yield f"SESSION_COOKIE_NAME: {name!r} is no token of RFC 6265; use letters, digits, '-' and '_'"
-    if domain is not None and not (_HOST.fullmatch(domain) and len(domain) <= MAX_ATTRIBUTE):
+    if domain is not None and not (_HOST.fullmatch(domain) and len(domain) < MAX_ATTRIBUTE):
         yield f"SESSION_COOKIE_DOMAIN: {domain!r} is no host name; write it in ASCII, such as 'example.com'"
     if not (_PATH.fullmatch(path) and len(path) < MAX_ATTRIBUTE):
         yield f"SESSION_COOKIE_PATH: {path!r} is no path; begin with '/', then printable ASCII without ';' and ','"

@@ -10,7 +10,7 @@ import logging
 import time
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from webob import Request, Response
 
@@ -121,7 +121,7 @@ class SessionInterface:
         :raises CookieTooLarge: name and value are more than 4096 bytes
         :raises SettingsError: a policy method's answer breaks a rule of cookies
         """
-        request = request_of(response)
+        request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
         policy = self._get_policy(settings, request)
         if len(policy.name) + len(value) > MAX_COOKIE:
             raise too_large(session, f"{len(policy.name) + len(value)} bytes of cookie, {MAX_COOKIE} are allowed")
@@ -131,7 +131,8 @@ class SessionInterface:
 
     def delete_cookie(self, settings: Settings, session: Any, response: Response) -> None:
         """Delete the cookie, with its policy, ``Vary`` and ``Cache-Control``."""
-        policy = self._get_policy(settings, request_of(response))
+        request: Request = response.request  # type: ignore[assignment]
+        policy = self._get_policy(settings, request)
         self._write(response, policy, format_deletion(policy))
 
     def leave_cookie(self, response: Response) -> None:
@@ -141,8 +142,9 @@ class SessionInterface:
     def _write(self, response: Response, policy: CookiePolicy, line: str) -> None:
         headers = response.headerlist
         start = policy.name + "="
-        if any(name.lower() == "set-cookie" and value.lstrip().startswith(start) for name, value in headers):
-            self._warn_once("the application sets a cookie of its own under the session cookie's name; rename one")
+        for name, value in headers:
+            if name.lower() == "set-cookie" and value.lstrip().startswith(start):
+                self._warn_once("the application sets a cookie of its own under the session cookie's name; rename one")
         headers.append(("Set-Cookie", line))
         add_vary(headers)
         shared = add_private(headers)
@@ -183,11 +185,6 @@ class SessionInterface:
         if message not in self._said:
             self._said.add(message)
             logger.warning(message)
-
-
-def request_of(response: Response) -> Request:
-    """Return the request that a response answers, which the middleware has set."""
-    return cast("Request", response.request)
 
 
 def too_large(session: Any, problem: str) -> CookieTooLarge:

@@ -6,10 +6,10 @@ change unseen (a list in the basket), what was read. At the end the two are comp
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple, Protocol, Self, cast
+from typing import Any, NamedTuple, Protocol, Self
 from uuid import UUID
 from weakref import ref
 
@@ -39,19 +39,6 @@ class _Text(NamedTuple):
     text: str
 
 
-class Opened(NamedTuple):
-    """What a good cookie held.
-
-    :ivar data: the session's own; it changes with the session
-    :ivar created: whole seconds since 1970
-    :ivar stale: the token is due to be issued anew, for its age or for its key
-    """
-
-    data: dict[str, Any]
-    created: int
-    stale: bool
-
-
 class SessionSource(Protocol):
     """What a session asks its interface."""
 
@@ -77,7 +64,7 @@ class SecureCookieSession(SessionMixin):
 
     __slots__ = (
         "_before", "_created", "_data", "_ended", "_modified", "_opened", "_renewed", "_request", "_settings",
-        "_source", "committed",
+        "_source", "_stale", "committed",
     )  # fmt: skip
 
     def __init__(self, source: SessionSource, settings: Settings, request: Request) -> None:
@@ -90,14 +77,22 @@ class SecureCookieSession(SessionMixin):
 
     # -- reading
 
-    def adopt(self, opened: Opened | None, now: int) -> None:
-        """Become what a good cookie held, or a new session; called by the interface."""
+    def adopt(self, data: dict[str, Any], created: int, *, opened: bool, stale: bool) -> None:
+        """Become what a good cookie held, or a new session; called by the interface.
+
+        :param data: the session's own from now on
+        :param created: whole seconds since 1970
+        :param opened: the data come from a good cookie
+        :param stale: its token is due to be issued anew, for its age or for its key
+        """
+        self._data = data
+        self._created = created
         self._opened = opened
-        self._data, self._created, _ = opened or ({}, now, False)
+        self._stale = stale
         self._before: dict[str, Any] = {}
         self._renewed = self._ended = False
 
-    def _load(self) -> None:
+    def _load(self) -> dict[str, Any]:
         request = self._request()
         if self.committed or request is None:
             raise SessionCommitted("a first look after the response's head has gone; look before the first chunk")
@@ -106,14 +101,15 @@ class SecureCookieSession(SessionMixin):
         except BaseException:
             self._data = None  # what validate_session did not come to accept must not be found here
             raise
+        return self._data  # type: ignore[return-value]  # load_session has had it adopted
 
     def _read(self) -> dict[str, Any]:
-        if self._data is None:
-            self._load()
-        return cast("dict[str, Any]", self._data)
+        data = self._data
+        return self._load() if data is None else data
 
     def __getitem__(self, key: str) -> Any:
-        value = self._read()[key]
+        data = self._data
+        value = (self._load() if data is None else data)[key]
         if type(value) not in _IMMUTABLE:
             self._remember(key)
         return value
@@ -131,16 +127,6 @@ class SecureCookieSession(SessionMixin):
     def __len__(self) -> int:
         return len(self._read())
 
-    def copy(self) -> dict[str, Any]:
-        """Return the data as a dict."""
-        return dict(self)
-
-    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(self) | dict(other) if isinstance(other, Mapping) else NotImplemented
-
-    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(other) | dict(self) if isinstance(other, Mapping) else NotImplemented
-
     def __repr__(self) -> str:
         state = "not read" if self._data is None else "modified" if self.modified else "read"
         return f"<{type(self).__name__}: {state}>"
@@ -151,13 +137,11 @@ class SecureCookieSession(SessionMixin):
         if key == CREATED:
             raise ReservedKey(f"{CREATED!r} is kept by handstamp itself; session.renew() begins a session anew")
         self._refuse_late()
-        self._remember(key)
-        self._read()[key] = value
+        self._remember(key)[key] = value
 
     def __delitem__(self, key: str) -> None:
         self._refuse_late()
-        self._remember(key)
-        del self._read()[key]
+        del self._remember(key)[key]
 
     def popitem(self) -> tuple[str, Any]:
         """Remove and return the last key and its value, as a dict does."""
@@ -165,7 +149,7 @@ class SecureCookieSession(SessionMixin):
             return key, self.pop(key)
         raise KeyError("the session is empty")
 
-    def __ior__(self, other: Any) -> Self:  # type: ignore[misc]  # unlike | it changes the session
+    def __ior__(self, other: Any) -> Self:  # type: ignore[misc,override]  # unlike | it changes the session
         self.update(other)
         return self
 
@@ -188,21 +172,22 @@ class SecureCookieSession(SessionMixin):
 
     # -- what has changed
 
-    def _remember(self, key: str) -> None:
-        """Keep what was read of a key, before it changes or is handed out."""
+    def _remember(self, key: str) -> dict[str, Any]:
+        """Keep what was read of a key, before it changes or is handed out; return the data."""
         data = self._read()
         if key not in self._before:
             value = data.get(key, _ABSENT)
             is_whole = value is _ABSENT or type(value) in ATOMS
             self._before[key] = value if is_whole else _Text(self._source.fingerprint(value))
+        return data
 
     def _differs(self, before: Any, value: Any) -> bool:
         if type(before) is _Text:
             return value is _ABSENT or type(value) in ATOMS or self._fingerprint(value) != before.text
         # 1 is not True, and 0.0 not -0.0: they are written differently.
-        if type(before) is not type(value) or type(value) is float:
-            return repr(before) != repr(value)
-        return bool(before != value)
+        return (
+            type(before) is not type(value) or before != value or (type(value) is float and str(before) != str(value))
+        )
 
     def _fingerprint(self, value: Any) -> str | None:
         try:
@@ -216,9 +201,9 @@ class SecureCookieSession(SessionMixin):
         if self._modified is not None or self._data is None:
             return bool(self._modified)
         if self._renewed:
-            return bool(self._data) or self._opened is not None
-        data = self._data
-        return any(self._differs(before, data.get(key, _ABSENT)) for key, before in self._before.items())
+            return bool(self._data) or self._opened
+        data, before = self._data, self._before
+        return bool(before) and any(self._differs(was, data.get(key, _ABSENT)) for key, was in before.items())
 
     @modified.setter
     def modified(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -236,7 +221,7 @@ class SecureCookieSession(SessionMixin):
     def new(self) -> bool:  # type: ignore[override]
         """Whether this request began the session."""
         self._read()
-        return self._opened is None or self._ended
+        return self._ended or not self._opened
 
     @property
     def created(self) -> datetime:
@@ -247,7 +232,7 @@ class SecureCookieSession(SessionMixin):
     @property
     def stale(self) -> bool:  # type: ignore[override]
         """Whether the token is due to be issued anew, for its age or for its key."""
-        return self._modified is not False and self.accessed and self._opened is not None and self._opened.stale
+        return self._modified is not False and self._data is not None and self._stale
 
     def export(self) -> dict[str, Any]:
         """Return what is written: the data and when the session began."""

@@ -37,7 +37,7 @@ class Lifetimes(NamedTuple):
         return self.permanent if permanent else self.idle
 
     def refuse_token(self, issued: int, now: int) -> RejectReason | None:
-        """Refuse a token whose time alone rules it out, before its payload is parsed."""
+        """Return why a token is refused for its time alone, before its payload is parsed."""
         if issued > now + CLOCK_TOLERANCE:
             return RejectReason.FUTURE
         if now - issued > self.permanent and now - issued > self.idle:
@@ -45,7 +45,7 @@ class Lifetimes(NamedTuple):
         return None
 
     def refuse_session(self, issued: int, created: int, permanent: bool, now: int) -> RejectReason | None:
-        """Refuse a session that has reached one of its limits."""
+        """Return why a session is refused that has reached one of its limits."""
         if now - issued > self.idle_limit(permanent):
             return RejectReason.IDLE
         if self.absolute is not None and now - created > self.absolute:
@@ -54,10 +54,10 @@ class Lifetimes(NamedTuple):
 
     def is_due(self, issued: int, permanent: bool, now: int) -> bool:
         """Tell whether a token is old enough to be issued anew."""
-        if self.refresh is False:
-            return False
-        interval = min(self.idle_limit(permanent) // 10, _DAY) if self.refresh is None else self.refresh
-        return now - issued >= interval
+        refresh = self.refresh
+        if refresh is None:
+            refresh = min(self.idle_limit(permanent) // 10, _DAY)
+        return refresh is not False and max(0, now - issued) >= refresh
 
     def expires(self, created: int, permanent: bool, now: int) -> int:
         """Return when a session that is issued now ends, if nobody comes back."""

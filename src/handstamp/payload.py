@@ -15,6 +15,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
 from math import isfinite
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -23,6 +24,9 @@ from .exceptions import UnserializableValue
 
 #: Values that can neither change nor hold others, in JSON under their own type.
 ATOMS = frozenset({type(None), bool, int, float, str})
+
+#: Levels of JSON, of which a tag is one.
+MAX_DEPTH = 100
 
 _STR_ONLY = frozenset({str})
 
@@ -46,7 +50,7 @@ def dumps(data: Mapping[str, Any]) -> str:
     :param data: keys are str, values of the types of this module's table, nested as deep as Python allows
     :raises UnserializableValue: names the path (``session['cart'][2]``) and the type of what has no exact form
     """
-    return _checked(_encode, _dump_object, data)
+    return _checked(_encode, _dump_data, data)
 
 
 def fingerprint(value: Any) -> str:
@@ -59,12 +63,32 @@ def fingerprint(value: Any) -> str:
 
 def _checked(encode: Callable[[Any], str], dump: Callable[[Any], Any], value: Any) -> str:
     try:
-        text = encode(dump(value))
+        plain = dump(value)
+        text = encode(plain)
         if not text.isascii():
             text.encode()  # refuses lone surrogates, which no UTF-8 text can hold
+        _check_depth(text, plain)
     except (TypeError, ValueError, RecursionError) as error:
         raise _explain(value) from error
     return text
+
+
+def _dump_data(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return data as they are if they are JSON already, as most are: looking takes half the time of copying."""
+    return data if _STR_ONLY.issuperset(map(type, data)) and _is_json(data.values()) else _dump_object(data)
+
+
+def _is_json(values: Iterable[Any]) -> bool:
+    for value in values:
+        kind = type(value)
+        if kind in ATOMS:
+            continue
+        if kind is dict:
+            if not _STR_ONLY.issuperset(map(type, value)) or _looks_tagged(value) or not _is_json(value.values()):
+                return False
+        elif kind is not list or not _is_json(value):
+            return False
+    return True
 
 
 def _plain(value: Any) -> Any:
@@ -80,15 +104,9 @@ def _dump_items(values: Iterable[Any]) -> list[Any]:
     return [value if type(value) in ATOMS else _plain(value) for value in values]
 
 
-def _dump_list(values: list[Any]) -> list[Any]:
-    return values if ATOMS.issuperset(map(type, values)) else _dump_items(values)
-
-
 def _dump_object(data: Mapping[str, Any]) -> Mapping[str, Any]:
     if not _STR_ONLY.issuperset(map(type, data)):
         raise TypeError
-    if ATOMS.issuperset(map(type, data.values())):
-        return data
     return {key: value if type(value) in ATOMS else _plain(value) for key, value in data.items()}
 
 
@@ -119,6 +137,19 @@ def _dump_set(values: set[Any]) -> list[Any]:
     return sorted(_dump_items(values), key=_encode_sorted)
 
 
+def _check_depth(text: str, plain: Any) -> None:
+    """Refuse JSON that is nested more than :data:`MAX_DEPTH` deep: what is written can be read, whatever the stack."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    level = [plain]
+    for _ in range(MAX_DEPTH):
+        items = [item for parent in level for item in (parent.values() if type(parent) is dict else parent)]
+        level = [item for item in items if type(item) is dict or type(item) is list]
+        if not level:
+            return
+    raise ValueError("nested too deeply")
+
+
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
@@ -132,14 +163,15 @@ def loads(text: str) -> dict[str, Any]:
         data, end = _decode(text)
         if end != len(text) or type(data) is not dict:
             raise ValueError("not one JSON object")
-        # Escapes are rare (dumps writes none but those of control characters), and so are tags.
-        if "\\u" in text:
+        _check_depth(text, data)
+        # Tags are rare, and so are escapes: dumps writes none but those of quotes and control characters.
+        if "\\" in text:
             _encode(data).encode()  # refuses lone surrogates
-        if "~" in text or "\\u007" in text:
-            return _load_values(data)
+        elif "~" not in text:
+            return data
+        return _load_values(data)
     except (TypeError, ArithmeticError, RecursionError) as error:
         raise ValueError("not a payload") from error
-    return data
 
 
 def _unplain(value: Any) -> Any:
@@ -214,11 +246,22 @@ def _dumper(tag: Tag) -> Callable[[Any], Any]:
 
 _TAG_OF_NAME = {tag.name: tag for tag in _TAGS}
 _DUMPERS: dict[type, Callable[[Any], Any]] = {tag.kind: _dumper(tag) for tag in _TAGS}
-_DUMPERS |= {list: _dump_list, dict: _dump_dict}
+_DUMPERS |= {list: _dump_items, dict: _dump_dict}
 
 _COMPACT = {"ensure_ascii": False, "allow_nan": False, "check_circular": False, "separators": (",", ":")}
-_encode = json.JSONEncoder(**_COMPACT).encode  # type: ignore[arg-type]
-_encode_sorted = json.JSONEncoder(**_COMPACT, sort_keys=True).encode  # type: ignore[arg-type]
+
+
+def _make_encode(*, sort_keys: bool) -> Callable[[Any], str]:
+    encoder = json.JSONEncoder(**_COMPACT, sort_keys=sort_keys)  # type: ignore[arg-type]
+    if c_make_encoder is None:  # not on CPython
+        return encoder.encode
+    # json makes it anew for each text, which costs more than writing a small one.
+    iterate = c_make_encoder(None, encoder.default, encode_basestring, None, ":", ",", sort_keys, False, False)
+    return lambda value: "".join(iterate(value, 0))
+
+
+_encode = _make_encode(sort_keys=False)
+_encode_sorted = _make_encode(sort_keys=True)
 _decode = json.JSONDecoder(parse_float=_load_float, parse_constant=_refuse_constant).raw_decode
 
 
@@ -226,42 +269,45 @@ _decode = json.JSONDecoder(parse_float=_load_float, parse_constant=_refuse_const
 
 
 def _explain(value: Any) -> UnserializableValue:
-    try:
-        path, culprit = next(_culprits("session", value, ()))
-    except (StopIteration, RecursionError):
-        return UnserializableValue("session is nested too deeply for JSON; keep less of it in the session")
-    known = ", ".join(sorted(kind.__name__ for kind in ATOMS | set(_DUMPERS)))
-    return UnserializableValue(
-        f"{path} ({_describe(culprit)}) has no exact form in a session; convert it to one of: {known}"
-    )
+    found = next(_find_culprits("session", value, ()), None)
+    if found is None:
+        return UnserializableValue(f"session is nested too deeply, more than {MAX_DEPTH} levels; keep less of it")
+    known = ", ".join(sorted(kind.__name__ for kind in _DUMPERS.keys() | ATOMS))
+    return UnserializableValue(f"{found[0]} ({found[1]}) has no exact form in a session; convert it to one of: {known}")
 
 
-def _culprits(path: str, value: Any, parents: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
-    """Yield the path and the value of everything that cannot be written, the first first."""
-    if type(value) in (dict, list, tuple, set) and id(value) not in parents:
-        for step, item in _steps(value):
-            yield from _culprits(path + step, item, (*parents, id(value)))
+def _find_culprits(path: str, value: Any, parents: tuple[int, ...]) -> Iterator[tuple[str, str]]:
+    """Yield the path and a description of everything that cannot be written, the first first."""
+    kind = type(value)
+    if id(value) in parents:
+        yield path, f"{kind.__name__} that contains itself"
+    elif kind in (dict, list, tuple, set):
+        if len(parents) < MAX_DEPTH:
+            yield from _find_inner_culprits(path, value, (*parents, id(value)))
     elif not _is_writable(value):
-        yield path, value
+        yield path, _DESCRIPTIONS.get(kind, "{kind}").format(kind=kind.__name__, value=value)
 
 
-def _steps(value: Any) -> Iterable[tuple[str, Any]]:
+def _find_inner_culprits(path: str, value: Any, parents: tuple[int, ...]) -> Iterator[tuple[str, str]]:
     if type(value) is not dict:
-        return [(f"[{index}]", item) for index, item in enumerate(value)]
-    strange_keys = [(f" has the key {key!r}:", key) for key in value if type(key) is not str or not _is_writable(key)]
-    return strange_keys or [(f"[{key!r}]", item) for key, item in value.items()]
+        for index, item in enumerate(value):
+            yield from _find_culprits(f"{path}[{index}]", item, parents)
+        return
+    for key in value:
+        if type(key) is not str:
+            yield path, f"dict with a key of type {type(key).__name__}"
+        elif not _is_writable(key):
+            yield path, "dict with a key that is a str with a lone surrogate"
+    for key, item in value.items():
+        yield from _find_culprits(f"{path}[{key!r}]", item, parents)
 
 
 def _is_writable(value: Any) -> bool:
     try:
         _encode(_plain(value)).encode()
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError):
         return False
     return True
-
-
-def _describe(value: Any) -> str:
-    return _DESCRIPTIONS.get(type(value), "{kind}").format(kind=type(value).__name__, value=value)
 
 
 _DESCRIPTIONS = {
@@ -271,6 +317,4 @@ _DESCRIPTIONS = {
     int: "int with too many digits",
     datetime: "datetime in a zone without an offset",
     time: "time in a zone without an offset",
-    dict: "dict that contains itself",
-    list: "list that contains itself",
 }

@@ -37,13 +37,25 @@ class SessionMixin(MutableMapping[str, Any]):
 
     @permanent.setter
     def permanent(self, value: bool) -> None:
-        if bool(value) is not self.permanent:
-            self["_permanent"] = bool(value)
+        if value:
+            self["_permanent"] = True
+        else:
+            self.pop("_permanent", None)
 
     @property
     def created(self) -> datetime | None:
         """When the session began, in UTC; ``None`` if it does not know."""
         return None
+
+    def copy(self) -> dict[str, Any]:
+        """Return the data as a dict."""
+        return dict(self)
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(self) | dict(other) if isinstance(other, Mapping) else NotImplemented
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(other) | dict(self) if isinstance(other, Mapping) else NotImplemented
 
     def renew(self) -> None:
         """Begin anew with the same data; call it when somebody signs in (ASVS 7.2.4)."""

@@ -25,7 +25,6 @@ from .checks import (
     check_text,
     check_text_or_none,
     read_bool,
-    read_domain,
     read_interval,
     read_lines,
     read_seconds,
@@ -53,7 +52,7 @@ _RULES = {
     "SECRET_KEY": _Rule(None, check_key, str),
     "SECRET_KEY_FALLBACKS": _Rule((), check_keys, read_lines),
     "SESSION_COOKIE_NAME": _Rule("session", check_text, str),
-    "SESSION_COOKIE_DOMAIN": _Rule(None, check_domain, read_domain),
+    "SESSION_COOKIE_DOMAIN": _Rule(None, check_domain, read_bool),
     "SERVER_NAME": _Rule(None, check_text_or_none, read_text),
     "SESSION_COOKIE_PATH": _Rule(None, check_text_or_none, read_text),
     "APPLICATION_ROOT": _Rule("/", check_text, str),
@@ -70,6 +69,9 @@ _RULES = {
 
 #: What stands for a key that is not given.
 DEFAULTS: Mapping[str, Any] = {key: rule.default for key, rule in _RULES.items()}
+
+# Where a value comes from that is not given.
+_FALLBACKS = {"SESSION_COOKIE_DOMAIN": "SERVER_NAME", "SESSION_COOKIE_PATH": "APPLICATION_ROOT"}
 
 _SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS")
 
@@ -94,9 +96,10 @@ class Settings(Mapping[str, Any]):
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         checked, problems = _check_values(values)
-        if not problems:
-            self._freeze(checked)
-            problems = [*_find_cookie_problems(self), *_find_interval_problems(self)]
+        self._freeze(checked)
+        # A key that is wrong by itself stands at its default here, of which there is nothing to say.
+        joint = [*_find_cookie_problems(self), *_find_interval_problems(self)]
+        problems += [problem for problem in joint if problem.partition(":")[0] not in _keys_of(problems)]
         if problems:
             raise SettingsError(*dict.fromkeys(problems))
 
@@ -153,8 +156,11 @@ class Settings(Mapping[str, Any]):
 
 
 def _read_string(key: str, text: str) -> tuple[str, Any]:
-    rule = _RULES.get(key.upper())
-    return (key, text) if rule is None else (key.upper(), rule.read(text))
+    name = key.upper()
+    if name in _RULES:
+        return name, _RULES[name].read(text)
+    # In text any case will do, for a misspelt key too.
+    return (key, text) if find_lookalike(name, _RULES, _LOOKALIKE) is None else (name, text)
 
 
 def _check_values(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -166,6 +172,10 @@ def _check_values(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
         except ValueError as error:
             problems.append(f"{key}: {error}")
     return checked, problems
+
+
+def _keys_of(problems: list[str]) -> set[str]:
+    return {problem.partition(":")[0] for problem in problems}
 
 
 def _pass_through(key: str, value: Any) -> Any:
@@ -183,17 +193,20 @@ def find_lookalike(key: object, known: Mapping[str, Any] | tuple[str, ...], rati
 
 
 def _find_cookie_problems(settings: Settings) -> Iterator[str]:
-    yield from find_problems(
-        CookiePolicy(
-            settings["SESSION_COOKIE_NAME"],
-            settings.cookie_domain,
-            settings.cookie_path,
-            settings["SESSION_COOKIE_HTTPONLY"],
-            settings["SESSION_COOKIE_SECURE"],
-            settings["SESSION_COOKIE_SAMESITE"],
-            settings["SESSION_COOKIE_PARTITIONED"],
-        )
+    policy = CookiePolicy(
+        settings["SESSION_COOKIE_NAME"],
+        settings.cookie_domain,
+        settings.cookie_path,
+        settings["SESSION_COOKIE_HTTPONLY"],
+        settings["SESSION_COOKIE_SECURE"],
+        settings["SESSION_COOKIE_SAMESITE"],
+        settings["SESSION_COOKIE_PARTITIONED"],
     )
+    for problem in find_problems(policy):
+        key, _, text = problem.partition(":")
+        # What the cookie's name demands is cured by the cookie's own key.
+        is_fallback = settings[key] is None and "demands" not in text
+        yield f"{_FALLBACKS.get(key, key) if is_fallback else key}:{text}"
 
 
 def _find_interval_problems(settings: Settings) -> Iterator[str]:

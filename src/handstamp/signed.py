@@ -11,8 +11,8 @@ from webob import Request, Response
 from . import payload
 from .cookies import MAX_COOKIE, find_values
 from .exceptions import BadToken, RejectReason
-from .interface import SessionInterface, request_of, too_large
-from .lazy import CREATED, Opened, SecureCookieSession
+from .interface import SessionInterface, too_large
+from .lazy import CREATED, SecureCookieSession
 from .settings import Settings
 from .tokens import MAX_PAYLOAD, Codec, SigningCodec, Unsealed
 
@@ -63,7 +63,7 @@ class SecureCookieSessionInterface(SessionInterface):
 
     def save_session(self, settings: Settings, session: Any, response: Response) -> None:
         """Set the cookie, delete that of a session that is empty now, or leave it alone."""
-        request = request_of(response)
+        request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
         if not self.should_set_cookie(settings, request, session):
             self.leave_cookie(response)
         elif session:
@@ -89,40 +89,51 @@ class SecureCookieSessionInterface(SessionInterface):
         values = find_values(request.environ.get("HTTP_COOKIE", ""), name)
         if values:
             codec = self.get_codec(settings, name)
-            limit = MAX_COOKIE - len(name)
-            for unsealed in self._unseal_all(settings, request, codec, values, limit, now):
-                opened = self._open(settings, request, codec, unsealed, now)
-                if opened is not None and self._accept(settings, request, session, opened, now):
+            for unsealed in self._unseal_all(settings, request, codec, values, MAX_COOKIE - len(name), now):
+                if self._open(settings, request, session, codec, unsealed, now):
                     return
-        session.adopt(None, now)
+        session.adopt({}, now, opened=False, stale=False)
 
     def _unseal_all(
         self, settings: Settings, request: Request, codec: Codec, values: list[str], limit: int, now: int
     ) -> list[Unsealed]:
         """Unseal every candidate: one left behind by a changed Domain or Path must not shadow a newer one."""
-        good = []
+        good: list[Unsealed] = []
         for value in values:
             try:
-                good.append(_unseal(settings, codec, value, limit, now))
+                if len(value) > limit:
+                    raise BadToken(RejectReason.TOO_LONG)
+                unsealed = codec.unseal(value)
+                _refuse(settings.lifetimes.refuse_token(unsealed[1], now))
+                good.append(unsealed)
             except BadToken as error:
                 self.cookie_rejected(settings, request, error.reason)
-        good.sort(key=lambda unsealed: unsealed.issued, reverse=True)
+        if len(good) > 1:
+            good.sort(key=lambda unsealed: unsealed[1], reverse=True)
         return good
 
-    def _open(self, settings: Settings, request: Request, codec: Codec, unsealed: Unsealed, now: int) -> Opened | None:
+    def _open(
+        self,
+        settings: Settings,
+        request: Request,
+        session: SecureCookieSession,
+        codec: Codec,
+        unsealed: Unsealed,
+        now: int,
+    ) -> bool:
+        content, issued, key = unsealed
         try:
-            data = self._parse(codec.unpack(unsealed.content))
-            created = _take_created(data, unsealed.issued)
+            data = self._parse(codec.unpack(content))
+            created = _take_created(data, issued)
+            permanent = bool(data.get("_permanent"))
+            _refuse(settings.lifetimes.refuse_session(issued, created, permanent, now))
+            stale = key > 0 or settings.lifetimes.is_due(issued, permanent, now)
+            session.adopt(data, created, opened=True, stale=stale)
+            _refuse(None if self.validate_session(settings, session) else RejectReason.REVOKED)
         except BadToken as error:
             self.cookie_rejected(settings, request, error.reason)
-            return None
-        permanent = bool(data.get("_permanent"))
-        refusal = settings.lifetimes.refuse_session(unsealed.issued, created, permanent, now)
-        if refusal is not None:
-            self.cookie_rejected(settings, request, refusal)
-            return None
-        stale = unsealed.key > 0 or settings.lifetimes.is_due(unsealed.issued, permanent, now)
-        return Opened(data, created, stale)
+            return False
+        return True
 
     def _parse(self, text: bytes) -> dict[str, Any]:
         try:
@@ -132,15 +143,6 @@ class SecureCookieSessionInterface(SessionInterface):
         if not isinstance(data, dict):
             raise BadToken(RejectReason.MALFORMED)
         return data
-
-    def _accept(
-        self, settings: Settings, request: Request, session: SecureCookieSession, opened: Opened, now: int
-    ) -> bool:
-        session.adopt(opened, now)
-        if self.validate_session(settings, session):
-            return True
-        self.cookie_rejected(settings, request, RejectReason.REVOKED)
-        return False
 
     # -- what both ways share
 
@@ -174,14 +176,9 @@ class SecureCookieSessionInterface(SessionInterface):
         return f"handstamp.signed:{len(name)}:{name}".encode()
 
 
-def _unseal(settings: Settings, codec: Codec, value: str, limit: int, now: int) -> Unsealed:
-    if len(value) > limit:
-        raise BadToken(RejectReason.TOO_LONG)
-    unsealed = codec.unseal(value)
-    refusal = settings.lifetimes.refuse_token(unsealed.issued, now)
-    if refusal is not None:
-        raise BadToken(refusal)
-    return unsealed
+def _refuse(reason: RejectReason | None) -> None:
+    if reason is not None:
+        raise BadToken(reason)
 
 
 def _take_created(data: dict[str, Any], issued: int) -> int:

@@ -7,12 +7,10 @@ spelling of a token opens.
 
 from __future__ import annotations
 
-import hmac
-import re
 import zlib
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from itsdangerous import BadSignature, Signer
 from itsdangerous.encoding import int_to_bytes
@@ -29,17 +27,9 @@ _PACK_FROM = 128
 _PACK_WELL_FROM = 2800
 
 
-class Unsealed(NamedTuple):
-    """What a token held, its seal unbroken.
-
-    :ivar content: the packed payload
-    :ivar issued: whole seconds since 1970
-    :ivar key: 0 for the current key, n for the n-th fallback
-    """
-
-    content: bytes
-    issued: int
-    key: int
+#: What a token held: the packed payload, when it was issued (whole seconds since 1970), and the key that fitted (0: the
+#: current one, n: the n-th fallback).
+Unsealed: TypeAlias = tuple[bytes, int, int]
 
 
 class Codec(Protocol):
@@ -90,18 +80,17 @@ class SigningCodec:
 
     def unseal(self, token: str) -> Unsealed:
         """Check the form, then the signature with each key, then read the time."""
-        if not _FORM.fullmatch(token):
-            raise BadToken(RejectReason.MALFORMED)
-        signed, key = self._unsign(token.encode())
-        content, _, time = signed.rpartition(b".")
-        return Unsealed(content, int.from_bytes(decode_base64(time)), key)
+        content, time = _split(token)
+        key = self._find_key(token)
+        return content, int.from_bytes(decode_base64(time)), key
 
-    def _unsign(self, token: bytes) -> tuple[bytes, int]:
+    def _find_key(self, token: str) -> int:
         for key, signer in enumerate(self._signers):
             try:
-                return signer.unsign(token), key
+                signer.unsign(token)
             except BadSignature:
                 continue
+            return key
         raise BadToken(RejectReason.BAD_SIGNATURE)
 
     def unpack(self, content: bytes) -> bytes:
@@ -135,28 +124,53 @@ class _KeyedSigner(Signer):
 class _TextHMAC(SigningAlgorithm):
     """HMAC (RFC 2104) under a key known beforehand, as base64url text.
 
-    ``verify_signature`` is itsdangerous' own, in constant time; comparing text, it takes no second spelling.
+    ``verify_signature`` is itsdangerous' own, in constant time; comparing text, it takes no second spelling. Two hashes
+    that have taken in the padded key, copied for each value, cost 0.6 of a copied ``hmac`` object.
     """
 
     def __init__(self, key: bytes, digest_method: Any) -> None:
-        self._mac = hmac.new(key, digestmod=digest_method)
+        size = digest_method().block_size
+        padded = (key if len(key) <= size else digest_method(key).digest()).ljust(size, b"\0")
+        self._inner = digest_method(bytes(byte ^ 0x36 for byte in padded))
+        self._outer = digest_method(bytes(byte ^ 0x5C for byte in padded))
 
     def get_signature(self, key: bytes, value: bytes) -> bytes:
-        mac = self._mac.copy()
-        mac.update(value)
-        return encode_base64(mac.digest())
+        inner = self._inner.copy()
+        inner.update(value)
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return b2a_base64(outer.digest(), newline=False).translate(_TO_URLSAFE, b"=")
 
 
-_FORM = re.compile(r"\.?[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{2,11}\.[A-Za-z0-9_-]+")
+def _split(token: str) -> tuple[bytes, bytes]:
+    """Return a well-formed token's first two segments."""
+    try:
+        text = token.encode("ascii")
+    except UnicodeEncodeError:
+        raise BadToken(RejectReason.MALFORMED) from None
+    # Three segments of the alphabet; the first may begin with a dot. (A pattern takes twice the time.)
+    if text.translate(None, _ALPHABET) not in (b"..", b"..."):
+        raise BadToken(RejectReason.MALFORMED)
+    content, time, signature = text.rsplit(b".", 2)
+    if content.rfind(b".") > 0 or len(content) < 2 or not 2 <= len(time) <= _MAX_TIME or not signature:
+        raise BadToken(RejectReason.MALFORMED)
+    return content, time
+
+
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+# Characters of a time: itsdangerous writes up to eight bytes.
+_MAX_TIME = 11
+
+_TO_URLSAFE = bytes.maketrans(b"+/", b"-_")
+_FROM_URLSAFE = bytes.maketrans(b"-_", b"+/")
 
 # The last character of canonical base64 by the length modulo 4: its unused bits are zero (RFC 4648 3.5).
-_LAST = (frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"), frozenset[int](),
-         frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))  # fmt: skip
+_LAST = (frozenset(_ALPHABET), frozenset[int](), frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
 
 
 def encode_base64(data: bytes) -> bytes:
     """Write base64url without padding (RFC 4648 5)."""
-    return urlsafe_b64encode(data).rstrip(b"=")
+    return b2a_base64(data, newline=False).translate(_TO_URLSAFE, b"=")
 
 
 def decode_base64(text: bytes) -> bytes:
@@ -167,4 +181,4 @@ def decode_base64(text: bytes) -> bytes:
     """
     if text[-1] not in _LAST[len(text) % 4]:
         raise BadToken(RejectReason.MALFORMED)
-    return urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+    return a2b_base64(text.translate(_FROM_URLSAFE) + b"==")

@@ -1,0 +1,261 @@
+"""What the tests share: settings, a clock that stands still, a server, a browser, and a site to visit with it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
+from wsgiref.util import setup_testing_defaults
+from wsgiref.validate import validator
+
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+
+from handstamp import SecureCookieSessionInterface, SessionInterface, SessionMiddleware, payload
+from handstamp.middleware import Environ, WSGIApp
+
+KEY = "the key of the tests, no secret"
+OLD_KEY = "the key of last year, no secret"
+SETTINGS = {"SECRET_KEY": KEY}
+
+#: 2023-11-14 22:13:20 UTC
+START = 1_700_000_000
+MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
+
+Headers = list[tuple[str, str]]
+Action = Callable[[Any], object]
+TEXT: Headers = [("Content-Type", "text/plain")]
+
+AnyInterface = TypeVar("AnyInterface", bound=SessionInterface)
+
+
+class Clock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self, seconds: float = START) -> None:
+        self.seconds = seconds
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def advance(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+def on_clock(interface: AnyInterface, clock: Clock) -> AnyInterface:
+    """Give an interface its clock."""
+    interface.now = clock  # type: ignore[method-assign]
+    return interface
+
+
+def exact(value: object) -> str:
+    """Write a value so that its types show and its dicts keep their order; the order of a set shows nothing."""
+    if isinstance(value, dict):
+        parts = [f"{exact(key)}: {exact(item)}" for key, item in value.items()]
+    elif isinstance(value, list | tuple):
+        parts = [exact(item) for item in value]
+    elif isinstance(value, set):
+        parts = sorted(exact(item) for item in value)
+    else:
+        return repr(value)
+    return f"{type(value).__name__}({', '.join(parts)})"
+
+
+# -- stock itsdangerous -----------------------------------------------------------------------------------------------
+
+
+class _Text:
+    """A serializer for itsdangerous that leaves text as it is."""
+
+    @staticmethod
+    def dumps(text: object) -> str:
+        return text if isinstance(text, str) else ""
+
+    @staticmethod
+    def loads(text: str) -> str:
+        return text
+
+
+def stock_serializer(
+    *keys: str, at: float = START, name: str = "session", salt: str | None = None
+) -> URLSafeTimedSerializer:
+    """Return the itsdangerous serializer, stock but for its clock, that signs and opens the payload's text."""
+
+    class Signer(TimestampSigner):
+        def get_timestamp(self) -> int:
+            return int(at)
+
+    return URLSafeTimedSerializer(
+        list(keys) or [KEY],
+        salt=salt or f"handstamp.signed:{len(name)}:{name}",
+        serializer=_Text,
+        signer=Signer,
+        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+    )
+
+
+def sign(text: str, *, at: float = START, key: str = KEY, name: str = "session") -> str:
+    """Sign the text of a payload as stock itsdangerous does."""
+    return str(stock_serializer(key, at=at, name=name).dumps(text))
+
+
+def stamp(data: Mapping[str, Any], *, at: float = START, created: int = START, key: str = KEY) -> str:
+    """Sign the data of a session."""
+    return sign(payload.dumps({**data, "_created": created}), at=at, key=key)
+
+
+def unstamp(token: str, *keys: str) -> dict[str, Any]:
+    """Return what a token holds, ``_created`` included, as stock itsdangerous opens it with these keys."""
+    return payload.loads(stock_serializer(*keys).loads(token))
+
+
+# -- a server ---------------------------------------------------------------------------------------------------------
+
+
+class Answer(NamedTuple):
+    """What came back over the wire, and what the site's action returned."""
+
+    status: str
+    headers: Headers
+    body: bytes
+    result: Any = None
+
+    def every(self, name: str) -> list[str]:
+        """Return the values of every header of a name."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    @property
+    def cookies(self) -> list[str]:
+        """The Set-Cookie lines."""
+        return self.every("Set-Cookie")
+
+    @property
+    def cookie(self) -> str:
+        """The one Set-Cookie line."""
+        (line,) = self.cookies
+        return line
+
+    @property
+    def token(self) -> str:
+        """The value in the one Set-Cookie line."""
+        return self.cookie.partition(";")[0].partition("=")[2]
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """The attributes of the one Set-Cookie line, their names in lower case."""
+        pairs = [part.strip().partition("=") for part in self.cookie.split(";")[1:]]
+        return {name.lower(): value for name, _, value in pairs}
+
+
+def make_environ(**extra: Any) -> Environ:
+    """Return a complete environ."""
+    environ: Environ = {"QUERY_STRING": ""}
+    setup_testing_defaults(environ)
+    return environ | extra
+
+
+def serve(app: WSGIApp, environ: Environ) -> Answer:
+    """Call an application as a server does, inside wsgiref.validate."""
+    head: list[tuple[str, Headers]] = []
+    chunks: list[bytes] = []
+
+    def start_response(status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
+        if exc_info is not None and chunks:
+            raise exc_info[1].with_traceback(exc_info[2])
+        head[:] = [(status, headers)]
+        return chunks.append
+
+    body: Any = validator(app)(environ, start_response)
+    try:
+        chunks.extend(body)
+    finally:
+        body.close()
+    ((status, headers),) = head
+    return Answer(status, headers, b"".join(chunks))
+
+
+# -- a browser --------------------------------------------------------------------------------------------------------
+
+
+class Crumb(NamedTuple):
+    """A cookie in the jar."""
+
+    value: str
+    secure: bool
+    persistent: bool
+
+
+class Browser:
+    """Keep cookies as browsers do, by name, domain and path, and send back those that fit."""
+
+    def __init__(self, app: WSGIApp, *, scheme: str = "http", host: str = "www.example.com") -> None:
+        self.app = app
+        self.scheme = scheme
+        self.host = host
+        self.jar: dict[tuple[str, str, str], Crumb] = {}
+
+    def get(self, path: str = "/", **extra: Any) -> Answer:
+        """Visit a page."""
+        environ = make_environ(PATH_INFO=path, HTTP_HOST=self.host, **{"wsgi.url_scheme": self.scheme})
+        environ |= {"HTTP_COOKIE": header} if (header := self.cookie_header(path)) else {}
+        answer = serve(self.app, environ | extra)
+        for line in answer.cookies:
+            self.store(line)
+        return answer
+
+    def cookie_header(self, path: str = "/") -> str:
+        """Return what is sent to a path, the longest Path first."""
+        fitting = [
+            (at, f"{name}={crumb.value}")
+            for (name, _, at), crumb in self.jar.items()
+            if f"{path}/".startswith(f"{at.rstrip('/')}/") and (self.scheme == "https" or not crumb.secure)
+        ]
+        return "; ".join(pair for _, pair in sorted(fitting, key=lambda found: len(found[0]), reverse=True))
+
+    def store(self, line: str) -> None:
+        """Keep a cookie, or drop one."""
+        pair, *rest = [part.strip() for part in line.split(";")]
+        name, _, value = pair.partition("=")
+        found = {key.lower(): text for key, _, text in (part.partition("=") for part in rest)}
+        where = (name, found.get("domain", self.host), found.get("path", "/"))
+        if int(found.get("max-age", 1)) > 0:
+            self.jar[where] = Crumb(value, "secure" in found, "max-age" in found)
+        else:
+            self.jar.pop(where, None)
+
+    def close(self) -> None:
+        """Forget what goes with the browser."""
+        self.jar = {where: crumb for where, crumb in self.jar.items() if crumb.persistent}
+
+
+class Site:
+    """A wrapped application that does what each visit asks of it, on a clock of its own."""
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any] | None = None,
+        interface: SessionInterface | None = None,
+        *,
+        clock: Clock | None = None,
+        scheme: str = "http",
+        headers: Iterable[tuple[str, str]] = TEXT,
+    ) -> None:
+        self.clock = clock or Clock()
+        self.interface = on_clock(interface or SecureCookieSessionInterface(), self.clock)
+        self.middleware = SessionMiddleware(
+            self._app, {**SETTINGS, **(settings or {})}, session_interface=self.interface
+        )
+        self.browser = Browser(self.middleware, scheme=scheme)
+        self.headers = list(headers)
+        self._action: Action = bool
+        self._result: object = None
+
+    def _app(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        self._result = self._action(environ["session"])
+        start_response("200 OK", self.headers)
+        return [b"done"]
+
+    def visit(self, action: Action, **extra: Any) -> Answer:
+        """Have the application do something with its session."""
+        self._action = action
+        answer = self.browser.get(**extra)
+        return answer._replace(result=self._result)

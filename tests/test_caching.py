@@ -1,0 +1,100 @@
+"""A response that depends on a session says so to caches, once, and leaves what the application said alone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handstamp.caching import add_private, add_vary
+
+Headers = list[tuple[str, str]]
+
+OTHER = ("Content-Type", "text/plain")
+
+
+# -- Vary -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([], [("Vary", "Cookie")]),
+        ([OTHER], [OTHER, ("Vary", "Cookie")]),
+        ([("Vary", "Accept")], [("Vary", "Accept, Cookie")]),
+        ([("vary", "Accept"), OTHER], [("vary", "Accept, Cookie"), OTHER]),
+        ([("Vary", "Accept"), ("Vary", "Origin")], [("Vary", "Accept"), ("Vary", "Origin, Cookie")]),
+        ([("Vary", "")], [("Vary", "Cookie")]),
+        ([("Vary", " ")], [("Vary", "Cookie")]),
+        ([("Vary", "X-Cookie")], [("Vary", "X-Cookie, Cookie")]),
+    ],
+)
+def test_vary_is_merged(before: Headers, after: Headers) -> None:
+    """Cookie joins the last Vary field, or makes one."""
+    headers = list(before)
+    add_vary(headers)
+    assert headers == after
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [("Vary", "Cookie")],
+        [("VARY", "accept,COOKIE ,origin")],
+        [("Vary", "*")],
+        [("Vary", "Accept, *")],
+        [("Vary", "Cookie"), ("Vary", "Accept")],
+        [("Vary", "*"), ("Vary", "Accept")],
+    ],
+)
+def test_vary_that_says_it_all(said: Headers) -> None:
+    """Where Cookie or a star stands already, in any case and any field, nothing changes."""
+    headers = list(said)
+    add_vary(headers)
+    assert headers == said
+
+
+fields = st.sampled_from(["Cookie", "cookie", "Accept", "*", "", "Accept,Origin", "Origin , Cookie"])
+names = st.sampled_from(["Vary", "vary", "Content-Type"])
+
+
+@given(st.lists(st.tuples(names, fields)))
+def test_vary_said_twice_is_said_once(before: Headers) -> None:
+    """Saying Vary a second time changes nothing."""
+    once = list(before)
+    add_vary(once)
+    twice = list(once)
+    add_vary(twice)
+    assert twice == once
+
+
+# -- Cache-Control ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", [[], [OTHER]])
+def test_private_where_nothing_is_said(before: Headers) -> None:
+    """A response that says nothing about caching becomes private."""
+    headers = list(before)
+    assert add_private(headers) is None
+    assert headers == [*before, ("Cache-Control", "private")]
+
+
+@pytest.mark.parametrize("said", ["no-store", "private", "max-age=60", "", "X-Public=1", "no-cache, max-age=0"])
+def test_what_is_said_stays(said: str) -> None:
+    """What the application says about caching stays as it is."""
+    headers = [("cache-control", said), OTHER]
+    assert add_private(headers) is None
+    assert headers == [("cache-control", said), OTHER]
+
+
+@pytest.mark.parametrize("said", ["public", "PUBLIC", "max-age=60, public", "s-maxage=60", "max-age=1 ,S-MaxAge=60"])
+def test_shared_caches_are_told_of(said: str) -> None:
+    """What lets shared caches store the response stays too, and is returned, to be warned of."""
+    headers = [("Cache-Control", said)]
+    assert add_private(headers) == said
+    assert headers == [("Cache-Control", said)]
+
+
+def test_shared_in_a_second_field() -> None:
+    """Every Cache-Control field counts."""
+    assert add_private([("Cache-Control", "max-age=60"), ("Cache-Control", "public")]) == "public"

@@ -1,0 +1,415 @@
+"""Reading finds every value under a name, in linear time, in any header; writing keeps to RFC 6265bis or raises."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from handstamp.cookies import (
+    MAX_AGE,
+    MAX_ATTRIBUTE,
+    MAX_COOKIE,
+    CookiePolicy,
+    find_problems,
+    find_values,
+    format_cookie,
+    format_deletion,
+    http_date,
+    is_host_only,
+)
+from handstamp.exceptions import SettingsError
+
+NOW = 1_700_000_000  # Tue, 14 Nov 2023 22:13:20 GMT
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "values"),
+    [
+        ("", []),
+        ("session=x", ["x"]),
+        ("session=", [""]),
+        ("session", []),
+        ("a=1; session=x; b=2", ["x"]),
+        ("a=1;session=x;b=2", ["x"]),
+        (" \t session=x \t ", ["x"]),
+        ("session= x ", ["x"]),
+        ("session=x; session=y; session=x", ["x", "y", "x"]),
+        ("session=x=y==", ["x=y=="]),
+        ("session=session=x", ["session=x"]),
+        ("session=x;", ["x"]),
+        (";;;session=x;;;", ["x"]),
+    ],
+)
+def test_values(header: str, values: list[str]) -> None:
+    """Every value under the name is found, in the header's order, without the spaces around it."""
+    assert find_values(header, "session") == values
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "=session=x",
+        "= session=x",
+        "mysession=x",
+        "my session=x",
+        "session2=x",
+        "session =x",
+        "Session=x",
+        '"session"=x',
+        "__Host-session=x",
+        "session\x00=x",
+        "\x00session=x",
+        "\nsession=x",
+        "\xa0session=x",
+        "a=1, session=x",
+        "a=1& session=x",
+    ],
+)
+def test_names_that_are_not_ours(header: str) -> None:
+    """Only the exact name, at the beginning of a pair, is ours."""
+    assert find_values(header, "session") == []
+
+
+@pytest.mark.parametrize(
+    "junk",
+    ["novalue", "=", "==", '"', 'a="', r'a="\"', "a={'k': [1, 2]}", "ä=ö", "a=b c", "a@b=1", "$Version=1", "\x7f", ""],
+)
+def test_foreign_junk(junk: str) -> None:
+    """Whatever other cookies hold, before or behind, our value is found as it is."""
+    assert find_values(f"{junk}; session=x; {junk}", "session") == ["x"]
+
+
+def test_quotes_do_not_hide_a_semicolon() -> None:
+    """The header is cut at every semicolon, quoted or not, as browsers cut it."""
+    assert find_values('a="1; session=x; "', "session") == ["x"]
+
+
+def test_quotes_stay() -> None:
+    """Quotes around our value are a part of it, to be refused as such."""
+    assert find_values('session="x"', "session") == ['"x"']
+
+
+def find_values_slowly(header: str, name: str) -> list[str]:
+    """Return what find_values should, in the obvious way."""
+    pairs = [pair.strip(" \t") for pair in header.split(";")]
+    return [pair[len(name) + 1 :].strip(" \t") for pair in pairs if pair.startswith(name + "=")]
+
+
+pieces = st.sampled_from(["s", "ss", "=", ";", " ", "\t", '"', ",", "s=", "; s=", "s=s=", "x", "\n", "ä"])
+
+
+@given(st.lists(pieces).map("".join), st.sampled_from(["s", "ss", "sxs"]))
+@example("s=1;s=2; s=3", "s")
+@example("ss=1; s=2", "s")
+def test_values_law(header: str, name: str) -> None:
+    """What is found is what cutting at every semicolon and looking at every pair finds."""
+    assert find_values(header, name) == find_values_slowly(header, name)
+
+
+@given(st.text(), st.text(alphabet="sx", min_size=1))
+def test_values_law_of_any_text(header: str, name: str) -> None:
+    """That holds for headers of any characters."""
+    assert find_values(header, name) == find_values_slowly(header, name)
+
+
+class CountingStr(str):
+    """A text that counts how many of its characters were looked at."""
+
+    __slots__ = ("work",)
+
+    def __new__(cls, text: str) -> CountingStr:
+        counting = super().__new__(cls, text)
+        counting.work = 0
+        return counting
+
+    def find(self, sub: str, start: Any = 0, end: Any = None) -> int:
+        found = super().find(sub, start) if end is None else super().find(sub, start, end)
+        last = len(self) if end is None else end
+        self.work += max(0, (last if found < 0 else found + len(sub)) - start)
+        return found
+
+    def __getitem__(self, index: Any) -> str:
+        found = super().__getitem__(index)
+        self.work += len(found)
+        return found
+
+
+def count_work(junk: str, length: int) -> int:
+    """Return how many characters find_values looks at in a header of so much junk of a kind."""
+    header = CountingStr((junk * length)[:length])
+    find_values(header, "session")
+    return header.work
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "x",
+        " ",
+        ";",
+        "=",
+        '"',
+        "; ",
+        "session",
+        "session=",
+        "session=;",
+        " session=",
+        "\tsession=x; ",
+        "session =",
+        "=s",
+    ],
+)
+def test_reading_is_linear(junk: str) -> None:
+    """Four times as much of any kind of junk costs four times the work, from 4 KB to 16 and 64."""
+    small, medium, large = (count_work(junk, length * 1024) for length in (4, 16, 64))
+    assert small >= 4 * 1024
+    assert medium <= 4.1 * small
+    assert large <= 4.1 * medium
+
+
+# -- the rules --------------------------------------------------------------------------------------------------------
+
+
+def find_faults(**attributes: Any) -> list[str]:
+    """Return the problems of a policy that is sound but for some attributes."""
+    return list(find_problems(CookiePolicy("session")._replace(**attributes)))
+
+
+def test_limits() -> None:
+    """The limits are those of RFC 6265bis: 4096 bytes, 1024 bytes, 400 days."""
+    assert (MAX_COOKIE, MAX_ATTRIBUTE, MAX_AGE) == (4096, 1024, 34_560_000)
+
+
+def test_the_plain_policy_is_sound() -> None:
+    """A policy with nothing but a name breaks no rule."""
+    assert find_faults() == []
+
+
+@pytest.mark.parametrize("name", ["session", "s", "__hosting", "!#$%&'*+-.^_`|~09AZaz", "SECURE-", "_Host-x"])
+def test_good_names(name: str) -> None:
+    """A name is a token of RFC 6265."""
+    assert find_faults(name=name) == []
+
+
+#: What ends a header, an attribute or a pair, or is no ASCII (RFC 6265bis 4.1.1).
+FORBIDDEN = ["\r", "\n", "\r\nX: y", "\x00", "\x1f", "\x7f", ";", ",", "ä", "\u2028"]
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "a b", "a=b", '"a"', "a\t", "a/b", *(f"a{text}b" for text in FORBIDDEN), "a\n"]
+)
+def test_bad_names(name: str) -> None:
+    """Any other name is a problem, shown and with the cure."""
+    assert find_faults(name=name) == [
+        f"SESSION_COOKIE_NAME: {name!r} is no token of RFC 6265; use letters, digits, '-' and '_'"
+    ]
+
+
+@pytest.mark.parametrize(
+    "domain",
+    ["example.com", ".example.com", "localhost", "a-b.c_d.e0", "127.0.0.1", "a" * (MAX_ATTRIBUTE - 1)],
+)
+def test_good_domains(domain: str) -> None:
+    """A domain is a host name, with or without a leading dot."""
+    assert find_faults(domain=domain) == []
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        *("", ".", "..com", "a..b", "a.", "a b", "a:80", "[::1]", "a/b", "a\n", "a" * MAX_ATTRIBUTE),
+        *(f"a{text}b" for text in FORBIDDEN),
+    ],
+)
+def test_bad_domains(domain: str) -> None:
+    """Any other domain is a problem, shown and with the cure."""
+    assert find_faults(domain=domain) == [
+        f"SESSION_COOKIE_DOMAIN: {domain!r} is no host name; write it in ASCII, such as 'example.com'"
+    ]
+
+
+@pytest.mark.parametrize("path", ["/", "/app", "/a b", "/a=b?c#d", "/%C3%A4/", "/" + "a" * (MAX_ATTRIBUTE - 2)])
+def test_good_paths(path: str) -> None:
+    """A path begins with a slash and goes on in printable ASCII."""
+    assert find_faults(path=path) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "app", " /", "a/", "/a\n", *(f"/{text}" for text in FORBIDDEN), "/" + "a" * (MAX_ATTRIBUTE - 1)],
+)
+def test_bad_paths(path: str) -> None:
+    """Any other path is a problem, shown and with the cure."""
+    assert find_faults(path=path) == [
+        f"SESSION_COOKIE_PATH: {path!r} is no path; begin with '/', then printable ASCII without ';' and ','"
+    ]
+
+
+@pytest.mark.parametrize("samesite", ["Strict", "Lax", None])
+def test_good_samesite(samesite: str | None) -> None:
+    """SameSite is Strict or Lax, or left out."""
+    assert find_faults(samesite=samesite) == []
+
+
+@pytest.mark.parametrize("samesite", ["", "lax", "Laxer", "Lax; Secure", "Lax\r\n"])
+def test_bad_samesite(samesite: str) -> None:
+    """Any other SameSite is a problem that names what there is."""
+    assert find_faults(samesite=samesite, secure=True) == [
+        f"SESSION_COOKIE_SAMESITE: {samesite!r} is unknown; use one of 'Strict', 'Lax', 'None', or None"
+    ]
+
+
+@pytest.mark.parametrize("attributes", [{"samesite": "None"}, {"partitioned": True}])
+def test_what_secure_allows(attributes: dict[str, Any]) -> None:
+    """SameSite=None and Partitioned are sound with Secure."""
+    assert find_faults(secure=True, **attributes) == []
+
+
+@pytest.mark.parametrize("secure", [False, None])
+@pytest.mark.parametrize(
+    ("attributes", "what"),
+    [({"samesite": "None"}, "SameSite=None"), ({"partitioned": True}, "Partitioned")],
+)
+def test_what_demands_secure(secure: bool | None, attributes: dict[str, Any], what: str) -> None:
+    """SameSite=None and Partitioned demand Secure, on every request."""
+    assert find_faults(secure=secure, **attributes) == [
+        f"SESSION_COOKIE_SECURE: {secure}, but {what} demands Secure; set it to True"
+    ]
+
+
+#: A prefix, and which of Secure, HttpOnly, no Domain and the root as Path it demands.
+PREFIXES = [
+    ("__Secure-", "secure"),
+    ("__Host-", "secure domain path"),
+    ("__Http-", "secure httponly"),
+    ("__Host-Http-", "secure httponly domain path"),
+]
+
+#: What breaks each demand.
+BREACHES: dict[str, tuple[Any, str]] = {
+    "secure": (False, "SESSION_COOKIE_SECURE: False, but the name {} demands Secure; set it to True"),
+    "httponly": (False, "SESSION_COOKIE_HTTPONLY: False, but the name {} demands HttpOnly; set it to True"),
+    "domain": ("a.example", "SESSION_COOKIE_DOMAIN: 'a.example', but the name {} demands none; set it to False"),
+    "path": ("/app", "SESSION_COOKIE_PATH: '/app', but the name {} demands '/'; set it to '/'"),
+}
+
+
+def spell(prefix: str) -> list[str]:
+    """Return a name with a prefix in several spellings."""
+    return [f"{prefix}id", f"{prefix.lower()}id", f"{prefix.upper()}id", prefix]
+
+
+@pytest.mark.parametrize("attribute", BREACHES)
+@pytest.mark.parametrize(
+    ("name", "demands"), [(name, demands) for prefix, demands in PREFIXES for name in spell(prefix)]
+)
+def test_prefixes(name: str, demands: str, attribute: str) -> None:
+    """Each prefix, in any case, is held to its demands, and to no others."""
+    value, problem = BREACHES[attribute]
+    expected = [problem.format(repr(name))] if attribute in demands.split() else []
+    faults = find_faults(name=name, **{"secure": True, attribute: value})
+    assert list(dict.fromkeys(faults)) == expected
+
+
+@pytest.mark.parametrize("name", spell("__Host-") + spell("__Host-Http-"))
+def test_host_only(name: str) -> None:
+    """A name with a ``__Host-`` prefix forbids a Domain."""
+    assert is_host_only(name)
+
+
+@pytest.mark.parametrize("name", ["session", "__Secure-id", "__Http-id", "__Hostid", "x__Host-"])
+def test_not_host_only(name: str) -> None:
+    """Any other name allows one."""
+    assert not is_host_only(name)
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+
+PLAIN = CookiePolicy("session")
+FULL = CookiePolicy("id", ".example.com", "/app", True, True, "None", True)
+
+
+@pytest.mark.parametrize(
+    ("policy", "attributes"),
+    [
+        (PLAIN, "Path=/; HttpOnly; SameSite=Lax"),
+        (PLAIN._replace(domain="example.com"), "Domain=example.com; Path=/; HttpOnly; SameSite=Lax"),
+        (PLAIN._replace(domain=".example.com"), "Domain=example.com; Path=/; HttpOnly; SameSite=Lax"),
+        (PLAIN._replace(path="/app"), "Path=/app; HttpOnly; SameSite=Lax"),
+        (PLAIN._replace(httponly=False), "Path=/; SameSite=Lax"),
+        (PLAIN._replace(secure=True), "Path=/; Secure; HttpOnly; SameSite=Lax"),
+        (PLAIN._replace(secure=None), "Path=/; HttpOnly; SameSite=Lax"),
+        (PLAIN._replace(samesite="Strict"), "Path=/; HttpOnly; SameSite=Strict"),
+        (PLAIN._replace(samesite=None), "Path=/; HttpOnly"),
+        (PLAIN._replace(secure=True, partitioned=True), "Path=/; Secure; HttpOnly; SameSite=Lax; Partitioned"),
+        (FULL, "Domain=example.com; Path=/app; Secure; HttpOnly; SameSite=None; Partitioned"),
+    ],
+)
+def test_attributes(policy: CookiePolicy, attributes: str) -> None:
+    """Each attribute of the policy is written, and a leading dot is not."""
+    assert format_cookie(policy, "value", None, NOW) == f"{policy.name}=value; {attributes}"
+
+
+@pytest.mark.parametrize(
+    ("expires", "written"),
+    [
+        (NOW + 3600, "Expires=Tue, 14 Nov 2023 23:13:20 GMT; Max-Age=3600"),
+        (NOW + MAX_AGE, "Expires=Wed, 18 Dec 2024 22:13:20 GMT; Max-Age=34560000"),
+        (NOW + MAX_AGE + 1, "Expires=Wed, 18 Dec 2024 22:13:20 GMT; Max-Age=34560000"),
+        (NOW, "Expires=Tue, 14 Nov 2023 22:13:20 GMT; Max-Age=0"),
+        (NOW - 1, "Expires=Tue, 14 Nov 2023 22:13:20 GMT; Max-Age=0"),
+    ],
+)
+def test_expires(expires: int, written: str) -> None:
+    """Expires and Max-Age agree, are at most 400 days ahead, and never in the past."""
+    assert format_cookie(PLAIN, "value", expires, NOW) == f"session=value; {written}; Path=/; HttpOnly; SameSite=Lax"
+
+
+@pytest.mark.parametrize("policy", [PLAIN, FULL])
+def test_deletion(policy: CookiePolicy) -> None:
+    """A deletion has an empty value, ended at the epoch, and repeats every attribute."""
+    _, _, attributes = format_cookie(policy, "", None, NOW).partition("; ")
+    expected = f"{policy.name}=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; {attributes}"
+    assert format_deletion(policy) == expected
+
+
+def test_a_bad_policy_is_not_written() -> None:
+    """A policy that breaks rules raises an error that lists each problem once."""
+    policy = CookiePolicy("__Host-Http-id", "a.example", "/\r\n")
+    with pytest.raises(SettingsError) as caught:
+        format_cookie(policy, "value", None, NOW)
+    assert caught.value.problems == tuple(dict.fromkeys(find_problems(policy)))
+
+
+def test_a_bad_policy_deletes_nothing() -> None:
+    """Deleting is held to the same rules."""
+    with pytest.raises(SettingsError, match="SESSION_COOKIE_NAME"):
+        format_deletion(CookiePolicy("a b"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+        (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),  # the example of RFC 9110
+        (1_709_210_096, "Thu, 29 Feb 2024 12:34:56 GMT"),
+        (-62_135_596_800, "Mon, 01 Jan 0001 00:00:00 GMT"),
+        (253_402_300_799, "Fri, 31 Dec 9999 23:59:59 GMT"),
+    ],
+)
+def test_dates(seconds: int, written: str) -> None:
+    """A date is an IMF-fixdate, its year of four digits."""
+    assert http_date(seconds) == written
+
+
+@given(st.integers(min_value=-62_135_596_800, max_value=253_402_300_799))
+def test_dates_law(seconds: int) -> None:
+    """A date is what the standard library writes for mail."""
+    assert http_date(seconds) == formatdate(seconds, usegmt=True)

@@ -1,0 +1,202 @@
+"""The rules of the house: imports go one way, the public names are whole, and nothing is dragged in."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import handstamp
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = Path(handstamp.__file__).parent
+
+#: A module imports only from those above it.
+ORDER = [
+    "exceptions",
+    "payload",
+    "cookies",
+    "lifetimes",
+    "checks",
+    "settings",
+    "tokens",
+    "caching",
+    "session",
+    "lazy",
+    "interface",
+    "signed",
+    "encrypted",
+    "stores",
+    "serverside",
+    "middleware",
+    "testing",
+    "pastedeploy",
+    "inspection",
+    "report",
+    "report",
+    "inspection",
+    "report",
+    "__main__",
+    "__init__",
+]
+
+#: What the extras bring.
+EXTRAS = ["cryptography", "redis", "sqlalchemy"]
+
+MODULES = sorted(path.relative_to(PACKAGE).with_suffix("").parts for path in PACKAGE.rglob("*.py"))
+
+
+def name_of(module: tuple[str, ...]) -> str:
+    """Return the dotted name of a module inside the package."""
+    return ".".join(module)
+
+
+def read_source(module: tuple[str, ...]) -> str:
+    """Return the source of a module."""
+    return PACKAGE.joinpath(*module).with_suffix(".py").read_text(encoding="utf-8")
+
+
+def find_imports(module: tuple[str, ...]) -> Iterator[str]:
+    """Yield the room of the package that each import of a module goes to, those inside functions too."""
+    package = ("handstamp", *module[:-1])
+    for node in ast.walk(ast.parse(read_source(module))):
+        if isinstance(node, ast.Import):
+            yield from (find_room(tuple(alias.name.split("."))) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            base += tuple(node.module.split(".")) if node.module else ()
+            yield from (find_room((*base, alias.name)) for alias in node.names)
+
+
+def find_room(target: tuple[str, ...]) -> str:
+    """Return the room that an absolute import enters, ``""`` if it is outside of the house."""
+    if target[0] != "handstamp":
+        return ""
+    inside = target[1] if len(target) > 1 else "__init__"
+    return inside if inside in {module[0] for module in MODULES} else "__init__"
+
+
+# -- imports ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_every_module_has_its_place(module: tuple[str, ...]) -> None:
+    """Every module stands in the order."""
+    assert module[0] in ORDER
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_imports_go_one_way(module: tuple[str, ...]) -> None:
+    """A module imports only from those above it; the stores may import from each other."""
+    own = ORDER.index(module[0])
+    above = ORDER[: own + 1] if len(module) > 1 else ORDER[:own]
+    assert set(find_imports(module)) - {""} <= set(above)
+
+
+def test_imports_are_seen() -> None:
+    """The parser finds what a module imports, so that the rule above means something."""
+    assert {"exceptions", "cookies", "checks", "lifetimes"} <= set(find_imports(("settings",)))
+
+
+def test_importing_needs_no_extra() -> None:
+    """Importing handstamp does not so much as look for what the extras bring."""
+    script = f"""
+import sys
+
+class Spy:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {EXTRAS!r}:
+            print(name)
+
+sys.meta_path.insert(0, Spy())
+import handstamp
+print("imported", handstamp.__name__)
+"""
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    assert result.stdout == "imported handstamp\n"
+
+
+# -- names ------------------------------------------------------------------------------------------------------------
+
+
+def test_all_is_sorted() -> None:
+    """``__all__`` is sorted, and names nothing twice."""
+    assert handstamp.__all__ == sorted(set(handstamp.__all__))
+
+
+@pytest.mark.parametrize("name", handstamp.__all__)
+def test_all_is_importable(name: str) -> None:
+    """Everything in ``__all__`` is there."""
+    assert hasattr(handstamp, name)
+
+
+def test_all_is_complete() -> None:
+    """Every public name that ``__init__`` imports is in ``__all__``."""
+    imports = [node for node in ast.parse(read_source(("__init__",))).body if isinstance(node, ast.ImportFrom)]
+    names = {alias.asname or alias.name for node in imports for alias in node.names}
+    assert {name for name in names if not name.startswith("_")} == set(handstamp.__all__)
+
+
+def test_every_error_is_public() -> None:
+    """Every error of the family can be imported from the package."""
+    exceptions = importlib.import_module("handstamp.exceptions")
+    errors = {name for name, kind in vars(exceptions).items() if is_session_error(kind)}
+    assert errors
+    assert errors <= set(handstamp.__all__)
+
+
+def is_session_error(kind: object) -> bool:
+    """Tell whether something is a class of handstamp's errors."""
+    return isinstance(kind, type) and issubclass(kind, handstamp.SessionError)
+
+
+def test_types_are_marked() -> None:
+    """Type checkers are told that the package is annotated (PEP 561)."""
+    assert (PACKAGE / "py.typed").is_file()
+
+
+# -- rules ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_no_pickle(module: tuple[str, ...]) -> None:
+    """No module mentions the format whose reading runs code (CVE-2013-7489)."""
+    assert not re.search("pickle|marshal|shelve", read_source(module), re.IGNORECASE)
+
+
+def read_project() -> dict[str, object]:
+    """Return the project table of pyproject.toml."""
+    project: dict[str, object] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project
+
+
+def names_in(requirements: object) -> list[str]:
+    """Return the bare names of requirements."""
+    assert isinstance(requirements, list)
+    return sorted(re.split(r"[^a-z0-9-]", text.lower())[0] for text in requirements)
+
+
+def test_dependencies() -> None:
+    """Handstamp depends on webob and itsdangerous, and on nothing else."""
+    assert names_in(read_project()["dependencies"]) == ["itsdangerous", "webob"]
+
+
+def test_extras() -> None:
+    """Each extra brings one package."""
+    extras = read_project()["optional-dependencies"]
+    assert isinstance(extras, dict)
+    brought = {extra: names_in(requirements) for extra, requirements in extras.items()}
+    assert brought == {"encryption": ["cryptography"], "redis": ["redis"], "sqlalchemy": ["sqlalchemy"]}
+
+
+def test_manual_stays_short() -> None:
+    """The README has at most 400 lines."""
+    assert len((ROOT / "README.rst").read_text(encoding="utf-8").splitlines()) <= 400
