@@ -24,8 +24,8 @@ if sys.version_info > (3, 13) and THIS_PYTHON not in PYTHONS:
 
 
 def install(session: nox.Session, *groups: str) -> None:
-    """Install the package, editable, and the dependency groups; in one go, so that pip sees all bounds."""
-    session.install("--editable", ".", *nox.project.dependency_groups(PYPROJECT, *groups))
+    """Install the package with its extras, editable, and the dependency groups, in one go: pip then sees all bounds."""
+    session.install("--editable", ".[encryption]", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
 @nox.session
@@ -47,7 +47,7 @@ def typing(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the tests with branch coverage; with arguments for pytest, run those alone."""
-    install(session, "tests")
+    install(session, "tests", "bench")  # the benchmark proves that each contestant does the work
     if session.posargs:
         # A part of the tests covers a part of the code.
         session.run("pytest", *session.posargs)
@@ -63,3 +63,17 @@ def demo(session: nox.Session) -> None:
     """Serve the demo on 127.0.0.1:8000; the environment variable PORT changes the port."""
     install(session, "demo")
     session.run("python", "examples/demo.py", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure what a session costs beside others and beside the limit; arguments go to the benchmark."""
+    install(session, "bench")
+    session.run("python", "-m", "tests.benchmarks", *session.posargs)
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Look for inputs that break a promise, 60 seconds a target; arguments go to the fuzzer."""
+    install(session, "fuzz")
+    session.run("python", "-m", "tests.fuzz", *session.posargs)

@@ -124,6 +124,8 @@ class CountingStr(str):
 
     __slots__ = ("work",)
 
+    work: int
+
     def __new__(cls, text: str) -> CountingStr:
         counting = super().__new__(cls, text)
         counting.work = 0

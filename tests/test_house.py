@@ -40,9 +40,6 @@ ORDER = [
     "pastedeploy",
     "inspection",
     "report",
-    "report",
-    "inspection",
-    "report",
     "__main__",
     "__init__",
 ]

@@ -107,6 +107,8 @@ def limits_refreshed(refresh: int | bool | None, idle: int = 1000) -> Lifetimes:
         (300, 1000, 300, True),  # reached means older
         (0, 1000, 0, True),  # at every access
         (False, 1000, 1000, False),  # never
+        (0, 1000, -30, True),  # from a machine whose clock is fast
+        (None, 1000, -30, False),
     ],
 )
 def test_due(refresh: int | bool | None, idle: int, age: int, due: bool) -> None:

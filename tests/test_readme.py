@@ -19,6 +19,7 @@ from webob import Request
 
 import handstamp
 from handstamp import SecureCookieSessionInterface, SessionMiddleware, Settings
+from handstamp.__main__ import main
 from handstamp.settings import DEFAULTS
 
 ROOT = Path(__file__).parent.parent
@@ -230,3 +231,19 @@ def test_errors_are_named() -> None:
     errors = {name for name in errors if issubclass(getattr(handstamp, name), handstamp.SessionError)}
     chapter = README.partition("\nErrors\n------\n")[2]
     assert {name for name in re.findall(r"``(\w+)``", chapter) if name[0].isupper()} == errors
+
+
+def test_inspect_is_real(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the README shows of inspecting the cookie at its head is what the command prints."""
+    (cookie,) = re.findall(r"^    Set-Cookie: ([^;]+)", README, re.MULTILINE)
+    (shown,) = re.findall(r"inspect < cookie\.txt \| head -5\n((?:    .*\n)+)", README)
+    monkeypatch.setenv("SECRET_KEY", KEY)
+    assert main(["inspect", cookie], clock=lambda: float(SHOWN_AT + 300)) == 0
+    assert capsys.readouterr().out.startswith(textwrap.dedent(shown))
+
+
+def test_pictures_are_there() -> None:
+    """Every picture that the README shows is in the repository."""
+    pictures = re.findall(r"^\.\. image:: (.+)$", README, re.MULTILINE)
+    assert pictures
+    assert all((ROOT / picture).is_file() for picture in pictures)

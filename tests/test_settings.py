@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import configparser
 import os
 from collections.abc import Callable, Mapping
@@ -197,6 +198,11 @@ def test_wrong_values(key: str, value: Any, said: str) -> None:
     assert said in problem
 
 
+def test_every_key_is_checked() -> None:
+    """The values above leave no key out."""
+    assert {key for key, *_ in (getattr(row, "values", row) for row in WRONG)} == set(DEFAULTS)
+
+
 @pytest.mark.parametrize("key", ["SECRET_KEY", "SECRET_KEY_FALLBACKS"])
 def test_a_key_that_cannot_sign(key: str) -> None:
     """A key with lone surrogates, as os.environ gives them for bytes that are no UTF-8, is an error at once."""
@@ -360,7 +366,20 @@ def test_lookalikes(key: str, meant: str) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["DEBUG", "SESSION_TYPE", "SESSION_REFRESH_EACH_REQUEST", "SECRET", "SERVER", "COOKIE_NAME", "MAX_COOKIE_SIZE", ""],
+    [
+        "DEBUG",
+        "SESSION_COOKIE_AGE",
+        "SESSION_COOKIE_HTTP",
+        "SECRET_KEY_2",
+        "SERVER_NAME_2",
+        "SESSION_TYPE",
+        "SESSION_REFRESH_EACH_REQUEST",
+        "SECRET",
+        "SERVER",
+        "COOKIE_NAME",
+        "MAX_COOKIE_SIZE",
+        "",
+    ],
 )
 def test_foreign_keys(key: str) -> None:
     """Every other key passes through, its value untouched."""
@@ -616,42 +635,43 @@ def read(values: Mapping[str, str]) -> Settings:
     return Settings.from_strings(values)
 
 
-@pytest.mark.parametrize(
-    ("key", "text", "value"),
-    [
-        ("SECRET_KEY", KEY, KEY),
-        ("SECRET_KEY", f" {KEY} ", f" {KEY} "),
-        ("SECRET_KEY_FALLBACKS", "", ()),
-        ("SECRET_KEY_FALLBACKS", KEY, (KEY,)),
-        ("SECRET_KEY_FALLBACKS", f"\n  {KEY}  \n\n{OTHER}\n", (KEY, OTHER)),
-        ("SESSION_COOKIE_NAME", "id", "id"),
-        ("SESSION_COOKIE_DOMAIN", "", None),
-        ("SESSION_COOKIE_DOMAIN", "example.com", "example.com"),
-        *(("SESSION_COOKIE_DOMAIN", text, False) for text in ("false", "False", "no", "off", "OFF")),
-        ("SERVER_NAME", "", None),
-        ("SERVER_NAME", "example.com:80", "example.com:80"),
-        ("SESSION_COOKIE_PATH", "", None),
-        ("SESSION_COOKIE_PATH", "/app", "/app"),
-        ("APPLICATION_ROOT", "/app", "/app"),
-        *(("SESSION_COOKIE_HTTPONLY", text, True) for text in ("true", "True", "TRUE", "yes", "on", "1")),
-        *(("SESSION_COOKIE_HTTPONLY", text, False) for text in ("false", "False", "FALSE", "no", "off", "0")),
-        ("SESSION_COOKIE_SECURE", "", None),
-        ("SESSION_COOKIE_SECURE", "on", True),
-        ("SESSION_COOKIE_SECURE", "off", False),
-        ("SESSION_COOKIE_SAMESITE", "", None),
-        ("SESSION_COOKIE_SAMESITE", "strict", "Strict"),
-        ("SESSION_COOKIE_PARTITIONED", "no", False),
-        ("PERMANENT_SESSION_LIFETIME", "3600", timedelta(hours=1)),
-        ("SESSION_IDLE_LIFETIME", "", None),
-        ("SESSION_IDLE_LIFETIME", "3600", timedelta(hours=1)),
-        ("SESSION_ABSOLUTE_LIFETIME", "", None),
-        ("SESSION_ABSOLUTE_LIFETIME", "3600", timedelta(hours=1)),
-        ("SESSION_REFRESH_INTERVAL", "", None),
-        ("SESSION_REFRESH_INTERVAL", "60", timedelta(minutes=1)),
-        ("SESSION_REFRESH_INTERVAL", "0", timedelta(0)),
-        *(("SESSION_REFRESH_INTERVAL", text, False) for text in ("false", "No", "off")),
-    ],
-)
+#: A key, a text, and what it stands for.
+TEXTS: list[Any] = [
+    ("SECRET_KEY", KEY, KEY),
+    ("SECRET_KEY", f" {KEY} ", f" {KEY} "),
+    ("SECRET_KEY_FALLBACKS", "", ()),
+    ("SECRET_KEY_FALLBACKS", KEY, (KEY,)),
+    ("SECRET_KEY_FALLBACKS", f"\n  {KEY}  \n\n{OTHER}\n", (KEY, OTHER)),
+    ("SESSION_COOKIE_NAME", "id", "id"),
+    ("SESSION_COOKIE_DOMAIN", "", None),
+    ("SESSION_COOKIE_DOMAIN", "example.com", "example.com"),
+    *(("SESSION_COOKIE_DOMAIN", text, False) for text in ("false", "False", "no", "off", "OFF")),
+    ("SERVER_NAME", "", None),
+    ("SERVER_NAME", "example.com:80", "example.com:80"),
+    ("SESSION_COOKIE_PATH", "", None),
+    ("SESSION_COOKIE_PATH", "/app", "/app"),
+    ("APPLICATION_ROOT", "/app", "/app"),
+    *(("SESSION_COOKIE_HTTPONLY", text, True) for text in ("true", "True", "TRUE", "yes", "on", "1")),
+    *(("SESSION_COOKIE_HTTPONLY", text, False) for text in ("false", "False", "FALSE", "no", "off", "0")),
+    ("SESSION_COOKIE_SECURE", "", None),
+    ("SESSION_COOKIE_SECURE", "on", True),
+    ("SESSION_COOKIE_SECURE", "off", False),
+    ("SESSION_COOKIE_SAMESITE", "", None),
+    ("SESSION_COOKIE_SAMESITE", "strict", "Strict"),
+    ("SESSION_COOKIE_PARTITIONED", "no", False),
+    ("PERMANENT_SESSION_LIFETIME", "3600", timedelta(hours=1)),
+    ("SESSION_IDLE_LIFETIME", "", None),
+    ("SESSION_IDLE_LIFETIME", "3600", timedelta(hours=1)),
+    ("SESSION_ABSOLUTE_LIFETIME", "", None),
+    ("SESSION_ABSOLUTE_LIFETIME", "3600", timedelta(hours=1)),
+    ("SESSION_REFRESH_INTERVAL", "", None),
+    ("SESSION_REFRESH_INTERVAL", "60", timedelta(minutes=1)),
+    ("SESSION_REFRESH_INTERVAL", "0", timedelta(0)),
+    *(("SESSION_REFRESH_INTERVAL", text, False) for text in ("false", "No", "off")),
+]
+
+
+@pytest.mark.parametrize(("key", "text", "value"), TEXTS)
 def test_texts(key: str, text: str, value: Any) -> None:
     """Every key can be read from text."""
     settings = Settings.from_strings({key: text})
@@ -660,8 +680,7 @@ def test_texts(key: str, text: str, value: Any) -> None:
 
 def test_texts_of_every_key() -> None:
     """The texts above leave no key out."""
-    (mark,) = [mark for mark in test_texts.pytestmark if mark.name == "parametrize"]  # type: ignore[attr-defined]
-    assert {key for key, *_ in mark.args[1]} == set(DEFAULTS)
+    assert {key for key, *_ in TEXTS} == set(DEFAULTS)
 
 
 def test_texts_that_need_secure() -> None:
@@ -766,3 +785,17 @@ def test_texts_of_a_subclass() -> None:
         __slots__ = ()
 
     assert type(Own.from_strings({})) is Own
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+def test_a_copy_is_the_same(duplicate: Callable[[Settings], Settings]) -> None:
+    """What is frozen need not be copied."""
+    settings = Settings({"SECRET_KEY": KEY})
+    assert duplicate(settings) is settings
+
+
+def test_empty_domain() -> None:
+    """An empty domain could mean two things, so it is an error that names both."""
+    assert problem_of({"SESSION_COOKIE_DOMAIN": ""}) == (
+        "SESSION_COOKIE_DOMAIN: '' is no host name; use False for this host only, or None"
+    )

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 Headers = list[tuple[str, str]]
 
+_VARIES = frozenset({"*", "cookie"})
+
 
 def add_vary(headers: Headers) -> None:
     """Say ``Vary: Cookie``, merged with what is said already, never twice; ``*`` says it all."""
     last = None
     for index, (name, value) in enumerate(headers):
         if name.lower() == "vary":
-            if not {"*", "cookie"}.isdisjoint(_split(value)):
+            if not _VARIES.isdisjoint(_split(value)):
                 return
             last = index
     if last is None:
@@ -21,6 +23,11 @@ def add_vary(headers: Headers) -> None:
     else:
         name, value = headers[last]
         headers[last] = (name, f"{value}, Cookie" if value.strip() else "Cookie")
+
+
+def says_vary(headers: Headers) -> bool:
+    """Tell whether ``Vary: Cookie``, or more, is said."""
+    return any(name.lower() == "vary" and not _VARIES.isdisjoint(_split(value)) for name, value in headers)
 
 
 def add_private(headers: Headers) -> str | None:

@@ -89,6 +89,8 @@ def check_text_or_none(value: Any) -> str | None:
 
 
 def check_domain(value: Any) -> str | bool | None:
+    if value == "":
+        raise ValueError("'' is no host name; use False for this host only, or None")
     return False if value is False else check_text_or_none(value)
 
 

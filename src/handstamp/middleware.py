@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 
 from webob import Request, Response
 
-from .caching import Headers, add_private, add_vary
+from .caching import Headers, add_private, add_vary, says_vary
 from .checks import NEW_KEY
 from .exceptions import SessionError
 from .interface import SessionInterface, logger
@@ -176,10 +176,10 @@ class _Exchange:
 
     def _repeat(self, headers: Headers, sent: Headers) -> Headers:
         """Return another head with what the session added to the first."""
-        added = [field for field in sent if field not in (self._headers or ())]
-        cookies = [field for field in added if field[0].lower() == "set-cookie"]
+        own = self._headers or ()
+        cookies = [field for field in sent if field[0].lower() == "set-cookie" and field not in own]
         repeated = [*headers, *cookies]
-        if any(name.lower() == "vary" for name, _ in added):
+        if self._session.accessed and says_vary(sent):  # an interface of one's own may leave it out
             add_vary(repeated)
         if cookies:
             add_private(repeated)

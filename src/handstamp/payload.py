@@ -47,7 +47,7 @@ class Tag(NamedTuple):
 def dumps(data: Mapping[str, Any]) -> str:
     """Write session data as one JSON object, without spaces.
 
-    :param data: keys are str, values of the types of this module's table, nested as deep as Python allows
+    :param data: keys are str, values of the types of this module's table, nested at most :data:`MAX_DEPTH` deep
     :raises UnserializableValue: names the path (``session['cart'][2]``) and the type of what has no exact form
     """
     return _checked(_encode, _dump_data, data)
@@ -120,8 +120,10 @@ def _looks_tagged(data: Mapping[str, Any]) -> bool:
 
 
 def _dump_clock(value: datetime | time) -> str:
-    # A zone without an offset (a time of day in a ZoneInfo) would be read back as no zone at all.
-    if value.tzinfo is not None and value.utcoffset() is None:
+    # A zone without an offset (a time of day in a ZoneInfo) would be read back as no zone at all, and an offset of
+    # parts of a second as another one.
+    offset = value.utcoffset()
+    if value.tzinfo is not None and (offset is None or offset.microseconds):
         raise ValueError
     return value.isoformat()
 
@@ -156,8 +158,8 @@ def _check_depth(text: str, plain: Any) -> None:
 def loads(text: str) -> dict[str, Any]:
     """Read what :func:`dumps` wrote.
 
-    :param text: one JSON object, without spaces around it
-    :raises ValueError: for every other text
+    :param text: one JSON object, without spaces around it; of a key that stands in it twice the last value counts
+    :raises ValueError: for what :func:`dumps` could not have meant
     """
     try:
         data, end = _decode(text)
@@ -315,6 +317,6 @@ _DESCRIPTIONS = {
     Decimal: "Decimal {value}",
     str: "str with a lone surrogate",
     int: "int with too many digits",
-    datetime: "datetime in a zone without an offset",
-    time: "time in a zone without an offset",
+    datetime: "datetime in a zone without an offset in whole seconds",
+    time: "time in a zone without an offset in whole seconds",
 }

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 from .checks import (
@@ -146,6 +145,12 @@ class Settings(Mapping[str, Any]):
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"Settings are frozen; make new ones to change {name!r}")
 
+    def __copy__(self) -> Settings:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Settings:
+        return self
+
     def __repr__(self) -> str:
         # Keys that are not ours are left out: they may be secrets of somebody else.
         shown = {key: "..." if key in _SECRETS and self[key] else repr(self[key]) for key in _RULES}
@@ -187,6 +192,8 @@ def _pass_through(key: str, value: Any) -> Any:
 
 def find_lookalike(key: object, known: Mapping[str, Any] | tuple[str, ...], ratio: float) -> str | None:
     """Return the one of the known keys that is most like another, if it is at least that much like it."""
+    from difflib import SequenceMatcher  # here, since a dict that holds nothing foreign does without it
+
     text = str(key)
     best = max(known, key=lambda candidate: SequenceMatcher(None, text, candidate).ratio(), default=None)
     return best if best is not None and SequenceMatcher(None, text, best).ratio() >= ratio else None

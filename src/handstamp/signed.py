@@ -43,8 +43,9 @@ class SecureCookieSessionInterface(SessionInterface):
     its sessions with a Flask application.
     """
 
-    #: The purpose that is signed along; ``None``: ``handstamp.signed:`` and the cookie's name, so that a value does not
-    #: open under another name.
+    #: What the cookies are for; with the cookie's name it makes the salt.
+    purpose: str = "handstamp.signed"
+    #: What is signed along; ``None``: purpose and cookie name, so that a value does not open under another name.
     salt: str | bytes | None = None
     #: The hash under the HMAC.
     digest_method: Any = staticmethod(hashlib.sha256)
@@ -167,13 +168,14 @@ class SecureCookieSessionInterface(SessionInterface):
     def make_codec(self, settings: Settings, name: str) -> Codec:
         """Make what seals and unseals tokens under a cookie name: all that differs in encrypted cookies."""
         keys = (settings["SECRET_KEY"], *settings["SECRET_KEY_FALLBACKS"])
-        return SigningCodec(keys, self._salt_for(name), self.digest_method, self.key_derivation)
+        return SigningCodec(keys, self.get_salt(name), self.digest_method, self.key_derivation)
 
-    def _salt_for(self, name: str) -> bytes:
+    def get_salt(self, name: str) -> bytes:
+        """Return what binds a token to its purpose and its cookie's name."""
         if self.salt is not None:
             return self.salt.encode() if isinstance(self.salt, str) else self.salt
         # The length keeps label and name from running into each other.
-        return f"handstamp.signed:{len(name)}:{name}".encode()
+        return f"{self.purpose}:{len(name)}:{name}".encode()
 
 
 def _refuse(reason: RejectReason | None) -> None:

@@ -149,7 +149,7 @@ def _split(token: str) -> tuple[bytes, bytes]:
     except UnicodeEncodeError:
         raise BadToken(RejectReason.MALFORMED) from None
     # Three segments of the alphabet; the first may begin with a dot. (A pattern takes twice the time.)
-    if text.translate(None, _ALPHABET) not in (b"..", b"..."):
+    if text.translate(None, ALPHABET) not in (b"..", b"..."):
         raise BadToken(RejectReason.MALFORMED)
     content, time, signature = text.rsplit(b".", 2)
     if content.rfind(b".") > 0 or len(content) < 2 or not 2 <= len(time) <= _MAX_TIME or not signature:
@@ -157,7 +157,8 @@ def _split(token: str) -> tuple[bytes, bytes]:
     return content, time
 
 
-_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+#: The characters of base64url.
+ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 # Characters of a time: itsdangerous writes up to eight bytes.
 _MAX_TIME = 11
 
@@ -165,7 +166,7 @@ _TO_URLSAFE = bytes.maketrans(b"+/", b"-_")
 _FROM_URLSAFE = bytes.maketrans(b"-_", b"+/")
 
 # The last character of canonical base64 by the length modulo 4: its unused bits are zero (RFC 4648 3.5).
-_LAST = (frozenset(_ALPHABET), frozenset[int](), frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
+_LAST = (frozenset(ALPHABET), frozenset[int](), frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
 
 
 def encode_base64(data: bytes) -> bytes:
@@ -176,9 +177,9 @@ def encode_base64(data: bytes) -> bytes:
 def decode_base64(text: bytes) -> bytes:
     """Read canonical base64url.
 
-    :param text: at least one character, all of the alphabet
-    :raises BadToken: there are unused bits, or a length that cannot be
+    :param text: all of the alphabet
+    :raises BadToken: it is empty, has unused bits, or a length that cannot be
     """
-    if text[-1] not in _LAST[len(text) % 4]:
+    if not text or text[-1] not in _LAST[len(text) % 4]:
         raise BadToken(RejectReason.MALFORMED)
     return a2b_base64(text.translate(_FROM_URLSAFE) + b"==")

@@ -1,0 +1,87 @@
+"""The findings of an inspection, in text for people and in JSON for machines.
+
+Both are printable ASCII, so that no payload can speak to a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from textwrap import indent
+
+from .cookies import MAX_COOKIE
+from .exceptions import RejectReason
+from .inspection import NO_KEY, Finding
+from .lifetimes import CLOCK_TOLERANCE
+
+#: What is said of each reason for which a cookie is refused.
+REASONS = {
+    RejectReason.MALFORMED: "malformed: this is no token, or there is no session inside",
+    RejectReason.TOO_LONG: f"too long: name and value are more than {MAX_COOKIE} bytes",
+    RejectReason.BAD_SIGNATURE: "bad signature: none of the keys made this value for a cookie of this name",
+    RejectReason.FUTURE: f"from the future: issued more than {CLOCK_TOLERANCE} s ahead of this machine's clock",
+    RejectReason.IDLE: "ended: nobody came back within the idle limit",
+    RejectReason.ABSOLUTE: "ended: the absolute limit has passed",
+    RejectReason.REVOKED: "revoked: the application's validate_session says no",
+    NO_KEY: "there is no SECRET_KEY, and no --keys, to verify it with",
+}
+
+
+def format_json(findings: list[Finding], now: int) -> str:
+    """Write findings as one JSON object on one line, for machines."""
+    cookies = [{"good": found.good, "verified": found.verified, **found._asdict()} for found in findings]
+    good = any(found.good for found in findings)
+    return json.dumps({"good": good, "now": now, "limit": MAX_COOKIE, "cookies": cookies}) + "\n"
+
+
+def format_text(findings: list[Finding], now: int) -> str:
+    """Write findings for people."""
+    blocks = [f"{finding.name}: {_format_verdict(finding)}\n{_format_rows(finding, now)}" for finding in findings]
+    return "\n".join(blocks) or "no session cookie found\n"
+
+
+def _format_verdict(finding: Finding) -> str:
+    if finding.reason is None:
+        return "good"
+    return f"{'NOT VERIFIED' if finding.reason == NO_KEY else 'REFUSED'}, {REASONS[finding.reason]}"
+
+
+def _format_rows(finding: Finding, now: int) -> str:
+    return "".join(f"  {label:<8} {text}\n" for label, text in _find_rows(finding, now))
+
+
+def _find_rows(finding: Finding, now: int) -> Iterator[tuple[str, str]]:
+    if finding.issued is not None:
+        yield "key", finding.key or "none fits, what follows is NOT VERIFIED"
+    times = (
+        ("issued", finding.issued, ""),
+        ("created", finding.created, ""),
+        ("ends", finding.idle_end, ", if idle until then"),
+        ("ends", finding.absolute_end, ", in any case"),
+    )
+    for label, seconds, condition in times:
+        if seconds is not None:
+            yield label, f"{_format_time(seconds)} ({_format_distance(seconds - now)}){condition}"
+    yield "size", f"{finding.size} of {MAX_COOKIE} bytes"
+    if finding.payload is not None:
+        yield "payload", indent(json.dumps(finding.payload, indent=2), _MARGIN).lstrip()
+
+
+_MARGIN = " " * 11
+
+
+def _format_time(seconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, OSError, ValueError):
+        return f"{seconds} s after 1970 began"
+
+
+def _format_distance(seconds: int) -> str:
+    size, unit = next(((size, unit) for size, unit in _UNITS if abs(seconds) >= size), (1, "s"))
+    text = f"{abs(seconds) // size} {unit}"
+    return f"in {text}" if seconds > 0 else f"{text} ago"
+
+
+_UNITS = ((24 * 3600, "d"), (3600, "h"), (60, "min"))
