@@ -1,0 +1,222 @@
+"""Any header list of an application -> the response: exactly the promised fields are added, and the list is its own.
+
+What is promised is written down here a second time, after RFC 9110 and RFC 9111 and not after the code.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from handstamp import SessionMiddleware
+from handstamp.middleware import Environ, Headers, StartResponse
+
+from .site import DAY, KEY, NOW, OLD_KEY, StoppedClock, call, derive_key, encode, encode_time, make_environ, sign
+from .target import Reader, Target, pack
+
+_NAMES = ("Vary", "Cache-Control", "Set-Cookie", "vary", "CACHE-CONTROL", "set-cookie", "Content-Type", "X-Vary")
+_CONTENT = (
+    "Cookie",
+    "cookie",
+    "*",
+    "Accept",
+    "Accept-Encoding, COOKIE ,",
+    " , ",
+    "",
+    "public, max-age=60",
+    "private",
+    "no-store",
+    "S-MaxAge=10",
+    "session=theirs; Path=/",
+    " session=theirs",
+    "other=1",
+    "Cookies",
+    "\tcookie\t",
+)
+
+
+# -- what the application does with its session, and what that promises -----------------------------------------------
+
+
+class _Case(NamedTuple):
+    """What is done, with which cookie, and what the response owes to it."""
+
+    act: Callable[[Any], object]
+    cookie: str
+    looks: bool = True
+    sets: bool = False
+
+
+def _stamp(key: str, age: int) -> str:
+    data = b'{"a":1,"_created":%d}' % (NOW - age)
+    return sign(derive_key(key), encode(data) + b"." + encode_time(NOW - age)).decode()
+
+
+_FRESH, _AGED, _OLD = _stamp(KEY, 60), _stamp(KEY, 20 * DAY), _stamp(OLD_KEY, 60)
+
+_CASES = (
+    _Case(lambda session: None, "", looks=False),
+    _Case(lambda session: None, _AGED, looks=False),
+    _Case(lambda session: setattr(session, "modified", False), _AGED, looks=False),
+    _Case(lambda session: session.get("a"), ""),
+    _Case(lambda session: session.get("a"), _FRESH),
+    _Case(lambda session: session.get("a"), "session=junk"),
+    _Case(lambda session: session.update(a=1), _FRESH),
+    _Case(lambda session: session.renew(), ""),
+    _Case(lambda session: session.invalidate(), ""),
+    _Case(bool, _AGED, sets=True),
+    _Case(bool, _OLD, sets=True),
+    _Case(lambda session: session.update(b=1), "", sets=True),
+    _Case(lambda session: session.update(a=2), _FRESH, sets=True),
+    _Case(lambda session: setattr(session, "permanent", True), _FRESH, sets=True),
+    _Case(lambda session: session.renew(), _FRESH, sets=True),
+    _Case(lambda session: session.clear(), _FRESH, sets=True),
+    _Case(lambda session: session.invalidate(), _FRESH, sets=True),
+)
+
+
+# -- how it answers ---------------------------------------------------------------------------------------------------
+
+
+def _at_once(start_response: StartResponse, first: Headers, second: Headers) -> Iterable[bytes]:
+    start_response("200 OK", first)
+    return [b"done"]
+
+
+def _in_chunks(start_response: StartResponse, first: Headers, second: Headers) -> Iterable[bytes]:
+    start_response("200 OK", first)
+    return iter([b"do", b"ne"])
+
+
+def _after_all(start_response: StartResponse, first: Headers, second: Headers) -> Iterable[bytes]:
+    start_response("200 OK", second)
+    _fail(start_response, first)
+    return [b"done"]
+
+
+def _too_late(start_response: StartResponse, first: Headers, second: Headers) -> Iterable[bytes]:
+    start_response("200 OK", first)(b"")
+    _fail(start_response, second)
+    return [b"done"]
+
+
+def _fail(start_response: StartResponse, headers: Headers) -> None:
+    try:
+        raise ValueError
+    except ValueError:
+        start_response("500 Internal Server Error", headers, sys.exc_info())
+
+
+_SHAPES = (_at_once, _in_chunks, _after_all, _too_late)
+
+
+class _Visit:
+    """What one request does and answers: the application."""
+
+    case: _Case
+    shape: Callable[[StartResponse, Headers, Headers], Iterable[bytes]]
+    heads: tuple[Headers, Headers]
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        self.case.act(environ["session"])
+        return self.shape(start_response, *self.heads)
+
+
+# -- what is promised -------------------------------------------------------------------------------------------------
+
+
+class _Fields:
+    """A header list, sorted into what a session may touch and the rest; names are compared without case."""
+
+    def __init__(self, headers: Headers) -> None:
+        self.vary: Headers = []
+        self.control: Headers = []
+        self.cookies: Headers = []
+        self.others: Headers = []
+        mine = {"vary": self.vary, "cache-control": self.control, "set-cookie": self.cookies}
+        for field in headers:
+            mine.get(field[0].lower(), self.others).append(field)
+
+    def members(self) -> list[str]:
+        """Return the members of Vary, of all its lines (RFC 9110 5.6.1)."""
+        parts = ",".join([value for _, value in self.vary]).lower().split(",")
+        return [part for part in [part.strip(" \t") for part in parts] if part]
+
+
+def _check(case: _Case, own_headers: Headers, sent_headers: Headers) -> None:
+    """Assert that a response is the application's own, and what is promised beyond."""
+    if not case.looks:
+        assert sent_headers == own_headers
+        return
+    own, sent = _Fields(own_headers), _Fields(sent_headers)
+    assert sent.others == own.others
+    members = own.members()
+    if "*" in members or "cookie" in members:
+        assert sent.vary == own.vary
+    else:
+        assert sent.members() == [*members, "cookie"]
+    if case.sets:
+        ((name, value),) = sent.cookies[len(own.cookies) :]
+        assert name == "Set-Cookie"
+        assert value.startswith("session=")
+        assert sent.cookies[:-1] == own.cookies
+        assert sent.control == (own.control or [("Cache-Control", "private")])
+    else:
+        assert sent.cookies == own.cookies
+        assert sent.control == own.control
+
+
+# -- the target -------------------------------------------------------------------------------------------------------
+
+_VISIT = _Visit()
+_APP = SessionMiddleware(
+    _VISIT, {"SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": [OLD_KEY]}, session_interface=StoppedClock()
+)
+_ENVIRON = make_environ()
+
+
+def _text(reader: Reader) -> str:
+    return reader.take().decode("latin-1")
+
+
+def _content(reader: Reader) -> str:
+    choice = reader.byte()
+    return _text(reader) if choice >= 192 else _CONTENT[choice % len(_CONTENT)]
+
+
+def _read_headers(reader: Reader) -> Headers:
+    return [(reader.pick(_NAMES), _content(reader)) for _ in range(reader.byte() % 8)]
+
+
+def run(data: bytes) -> None:
+    """Answer with any headers after a use of the session; look at what is sent, and at what is left."""
+    reader = Reader(data)
+    case, shape = reader.pick(_CASES), reader.pick(_SHAPES)
+    heads = (_read_headers(reader), _read_headers(reader) if shape in (_after_all, _too_late) else [])
+    before = tuple(map(list, heads))
+    _VISIT.case, _VISIT.shape, _VISIT.heads = case, shape, heads
+    for own, sent in zip(before, call(_APP, {**_ENVIRON, "HTTP_COOKIE": case.cookie}), strict=False):
+        _check(case, own, sent)
+    assert heads == before
+
+
+_VARY, _CONTROL, _COOKIE, _OTHER = 0, 1, 2, 6
+_FIELDS = (
+    pack(0),
+    pack(1, _VARY, _CONTENT.index("Accept")),
+    pack(2, _VARY, _CONTENT.index("*"), _CONTROL, _CONTENT.index("public, max-age=60")),
+    pack(3, _VARY, _CONTENT.index("Accept"), 3, 4, _OTHER, 200, b"text/plain"),
+    pack(4, _COOKIE, 11, 5, 12, _CONTROL, _CONTENT.index("no-store"), _VARY, _CONTENT.index("")),
+)
+
+TARGET = Target(
+    run=run,
+    seeds=tuple(
+        pack(case, case % len(_SHAPES)) + fields + second
+        for case in range(len(_CASES))
+        for fields, second in ((_FIELDS[case % len(_FIELDS)], _FIELDS[-1]), (_FIELDS[3], _FIELDS[2]))
+    ),
+    words=("Cookie", "cookie", "*", ", ", "private", "public", "no-store", "s-maxage=", "session=", "\t"),
+    longest=192,
+)

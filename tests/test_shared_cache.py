@@ -1,0 +1,283 @@
+"""A real shared cache in front: nginx keeps what it may, and hands no visitor what was made for another.
+
+It is told to keep as much as RFC 9111 lets it: to guess a lifetime where none is given, to look past ``Set-Cookie``,
+and never at the ``Cookie`` header. So what keeps the visitors apart is what handstamp says, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.validate import validator
+
+import pytest
+from helpers import SETTINGS
+
+from handstamp import SessionMiddleware
+from handstamp.middleware import Environ, StartResponse
+
+# Debian keeps it where only root looks.
+NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin")
+
+# All files lie in the prefix. The cache tells in a header of its own what it did.
+CONFIG = """
+{user}
+daemon off;
+pid pid;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path body;
+    fastcgi_temp_path fastcgi;
+    proxy_temp_path proxy;
+    scgi_temp_path scgi;
+    uwsgi_temp_path uwsgi;
+    proxy_cache_path cache keys_zone=shared:1m;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://127.0.0.1:{app_port};
+            proxy_cache shared;
+            proxy_cache_valid any 60s;
+            proxy_ignore_headers Set-Cookie;
+            add_header X-Cache $upstream_cache_status;
+        }}
+    }}
+}}
+"""
+
+PUBLIC = ("Cache-Control", "public, max-age=60")
+
+
+# -- the site ---------------------------------------------------------------------------------------------------------
+
+
+class App:
+    """Five pages, and a count of the calls that reach each."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        self.calls[path] += 1
+        page, *fields = PAGES[path]
+        text = page(environ["session"], environ["QUERY_STRING"])
+        start_response("200 OK", [("Content-Type", "text/plain"), *fields])
+        return [text.encode()]
+
+
+def sign_in(session: Any, name: str) -> str:
+    session["name"] = name
+    return f"welcome {name}"
+
+
+def sign_out(session: Any, query: str) -> str:
+    session.invalidate()
+    return "goodbye"
+
+
+def count(session: Any, query: str) -> str:
+    session["visits"] = session.get("visits", 0) + 1
+    return f"{session.get('name', 'nobody')} {session['visits']}"
+
+
+PAGES: dict[str, tuple[Any, ...]] = {
+    "/sign-in": (sign_in,),
+    "/sign-out": (sign_out,),
+    "/count": (count,),
+    "/account": (lambda session, query: session.get("name", "nobody"), PUBLIC),
+    "/account-unsaid": (lambda session, query: session.get("name", "nobody"),),
+    "/account-by-language": (
+        lambda session, query: session.get("name", "nobody"),
+        PUBLIC,
+        ("Vary", "Accept-Language"),
+    ),
+    "/static": (lambda session, query: "for everybody", PUBLIC),
+}
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Leaves standard error alone."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@contextmanager
+def serve(app: App) -> Iterator[int]:
+    """Serve an application behind handstamp from a thread; yield its port."""
+    wrapped = validator(SessionMiddleware(app, SETTINGS))
+    with make_server("127.0.0.1", 0, wrapped, handler_class=QuietHandler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+# -- the cache --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def cache(program: str, directory: Path, app_port: int) -> Iterator[int]:
+    """Run nginx with all of its files in a directory; yield its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        port: int = listener.getsockname()[1]
+        config = directory / "nginx.conf"
+        # Started by root it would work as somebody else, who may not enter the directory.
+        user = "user root root;" if os.geteuid() == 0 else ""
+        config.write_text(CONFIG.format(user=user, port=port, app_port=app_port))
+        # It inherits a socket that listens already, as it does when it upgrades itself: the port cannot be lost to
+        # another, and who connects before it is up has to wait and not to try again.
+        process = subprocess.Popen(
+            [program, "-p", directory, "-c", config, "-e", "error.log"],
+            env={**os.environ, "NGINX": f"{listener.fileno()};"},
+            pass_fds=[listener.fileno()],
+        )
+    with process:
+        try:
+            yield port
+        finally:
+            process.terminate()
+    assert process.returncode == 0, (directory / "error.log").read_text()
+
+
+# -- the visitors -----------------------------------------------------------------------------------------------------
+
+
+class Visitor:
+    """Keeps the one cookie, and comes through the cache."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self.port = port
+        self.name = name
+        self.token = ""
+        self.cached = ""
+
+    def get(self, path: str) -> str:
+        """Return a page's text."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request("GET", path, headers={"Cookie": f"session={self.token}"} if self.token else {})
+            response = connection.getresponse()
+            text = response.read().decode()
+        assert response.status == 200, text
+        self.cached = response.headers["X-Cache"]
+        for line in response.headers.get_all("Set-Cookie", []):
+            self.token = line.partition(";")[0].removeprefix("session=")
+        return text
+
+    def sign_in(self) -> None:
+        """Begin a session under the visitor's name."""
+        assert self.get(f"/sign-in?{self.name}") == f"welcome {self.name}"
+
+
+@pytest.fixture
+def app() -> App:
+    return App()
+
+
+@pytest.fixture
+def visit(app: App, tmp_path: Path) -> Iterator[Callable[[str], Visitor]]:
+    """Give a visitor of a name, who comes through the cache."""
+    if NGINX is None:
+        # In CI it has to be there.
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("there is no nginx on this machine")
+    with serve(app) as app_port, cache(NGINX, tmp_path, app_port) as port:
+        yield lambda name: Visitor(port, name)
+
+
+@pytest.fixture
+def alice(visit: Callable[[str], Visitor]) -> Visitor:
+    return visit("alice")
+
+
+@pytest.fixture
+def bob(visit: Callable[[str], Visitor]) -> Visitor:
+    return visit("bob")
+
+
+# -- what is kept -----------------------------------------------------------------------------------------------------
+
+
+def test_untouched_session_is_cached(app: App, alice: Visitor, bob: Visitor) -> None:
+    """A page that leaves the session alone is made once, for visitors with a session and without."""
+    first = alice.get("/static")
+    alice.sign_in()
+    bob.sign_in()
+    assert {first, alice.get("/static"), bob.get("/static")} == {"for everybody"}
+    assert app.calls["/static"] == 1
+    assert bob.cached == "HIT"
+
+
+def test_read_session_is_cached_for_its_visitor(app: App, alice: Visitor) -> None:
+    """A page that reads the session and says public is kept for the visitor whose session it read."""
+    alice.sign_in()
+    assert [alice.get("/account") for _ in range(3)] == ["alice"] * 3
+    assert app.calls["/account"] == 1
+    assert alice.cached == "HIT"
+
+
+def test_read_session_is_cached_for_strangers(app: App, alice: Visitor, bob: Visitor) -> None:
+    """A page that reads the session is kept for all who have none, and for them alone."""
+    assert [alice.get("/account"), bob.get("/account")] == ["nobody"] * 2
+    assert app.calls["/account"] == 1
+    alice.sign_in()
+    assert alice.get("/account") == "alice"
+
+
+# -- what is not ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/account", "/account-unsaid", "/account-by-language"])
+def test_read_session_is_not_handed_to_another(path: str, app: App, alice: Visitor, bob: Visitor) -> None:
+    """A page that reads the session is not handed to another: said public, unsaid, or with a Vary of its own."""
+    alice.sign_in()
+    bob.sign_in()
+    assert [visitor.get(path) for visitor in (alice, bob, alice, bob)] == ["alice", "bob"] * 2
+    assert app.calls[path] == 2
+
+
+def test_set_cookie_is_not_kept(app: App, alice: Visitor, bob: Visitor) -> None:
+    """A page that begins a session is made for each, though the cache would keep a Set-Cookie and both bring none."""
+    assert [alice.get("/count"), bob.get("/count")] == ["nobody 1"] * 2
+    assert app.calls["/count"] == 2
+    assert bob.cached == "MISS"
+
+
+def test_deletion_is_not_kept(app: App, alice: Visitor, bob: Visitor) -> None:
+    """A page that deletes the cookie is made at each visit, and leaves the others signed in."""
+    for visitor in (alice, bob):
+        visitor.sign_in()
+        visitor.get("/account")
+    token = alice.token
+    assert alice.get("/sign-out") == "goodbye"
+    assert alice.token == ""
+    alice.token = token
+    alice.get("/sign-out")
+    assert app.calls["/sign-out"] == 2
+    assert [alice.get("/account"), bob.get("/account")] == ["nobody", "bob"]
+
+
+def test_visitors_are_kept_apart(alice: Visitor, bob: Visitor) -> None:
+    """Two visitors who write and read by turns see their own sessions, and at each visit as it then is."""
+    for visitor in (alice, bob):
+        visitor.sign_in()
+    for visits in range(1, 6):
+        for visitor in (alice, bob):
+            assert visitor.get("/count") == f"{visitor.name} {visits}"
+            assert visitor.get("/account") == visitor.name
+            assert visitor.get("/static") == "for everybody"
