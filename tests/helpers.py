@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
-from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+from kinds import KEY, START, Key, current, make_interface, make_salt
+from kinds import stock_serializer as stock_serializer
 
-from handstamp import SecureCookieSessionInterface, SessionInterface, SessionMiddleware, payload
+from handstamp import SessionInterface, SessionMiddleware, payload
 from handstamp.middleware import Environ, WSGIApp
 
-KEY = "the key of the tests, no secret"
 OLD_KEY = "the key of last year, no secret"
 SETTINGS = {"SECRET_KEY": KEY}
 
-#: 2023-11-14 22:13:20 UTC
-START = 1_700_000_000
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 
 Headers = list[tuple[str, str]]
@@ -60,52 +57,27 @@ def exact(value: object) -> str:
     return f"{type(value).__name__}({', '.join(parts)})"
 
 
-# -- stock itsdangerous -----------------------------------------------------------------------------------------------
-
-
-class _Text:
-    """A serializer for itsdangerous that leaves text as it is."""
-
-    @staticmethod
-    def dumps(text: object) -> str:
-        return text if isinstance(text, str) else ""
-
-    @staticmethod
-    def loads(text: str) -> str:
-        return text
-
-
-def stock_serializer(
-    *keys: str, at: float = START, name: str = "session", salt: str | None = None
-) -> URLSafeTimedSerializer:
-    """Return the itsdangerous serializer, stock but for its clock, that signs and opens the payload's text."""
-
-    class Signer(TimestampSigner):
-        def get_timestamp(self) -> int:
-            return int(at)
-
-    return URLSafeTimedSerializer(
-        list(keys) or [KEY],
-        salt=salt or f"handstamp.signed:{len(name)}:{name}",
-        serializer=_Text,
-        signer=Signer,
-        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
-    )
+# -- tokens, made and opened without handstamp ------------------------------------------------------------------------
 
 
 def sign(text: str, *, at: float = START, key: str = KEY, name: str = "session") -> str:
-    """Sign the text of a payload as stock itsdangerous does."""
-    return str(stock_serializer(key, at=at, name=name).dumps(text))
+    """Make a token of the text of a payload."""
+    return current().write(text, at, key, make_salt(name))
 
 
 def stamp(data: Mapping[str, Any], *, at: float = START, created: int = START, key: str = KEY) -> str:
-    """Sign the data of a session."""
+    """Make a token of the data of a session."""
     return sign(payload.dumps({**data, "_created": created}), at=at, key=key)
 
 
-def unstamp(token: str, *keys: str) -> dict[str, Any]:
-    """Return what a token holds, ``_created`` included, as stock itsdangerous opens it with these keys."""
-    return payload.loads(stock_serializer(*keys).loads(token))
+def unsign(token: str, *keys: Key, name: str = "session") -> str:
+    """Return the text of a token's payload, opened with these keys."""
+    return current().open(token, keys or (KEY,), make_salt(name))
+
+
+def unstamp(token: str, *keys: Key) -> dict[str, Any]:
+    """Return what a token holds, ``_created`` included, opened with these keys."""
+    return payload.loads(unsign(token, *keys))
 
 
 # -- a server ---------------------------------------------------------------------------------------------------------
@@ -240,7 +212,7 @@ class Site:
         headers: Iterable[tuple[str, str]] = TEXT,
     ) -> None:
         self.clock = clock or Clock()
-        self.interface = on_clock(interface or SecureCookieSessionInterface(), self.clock)
+        self.interface = on_clock(interface or make_interface(), self.clock)
         self.middleware = SessionMiddleware(
             self._app, {**SETTINGS, **(settings or {})}, session_interface=self.interface
         )

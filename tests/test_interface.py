@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from helpers import DAY, HOUR, KEY, MINUTE, SETTINGS, START, TEXT, Answer, Site, make_environ
+from kinds import make_interface
 from webob import Request, Response
 
 from handstamp import (
@@ -22,6 +23,8 @@ from handstamp import (
     Settings,
     SettingsError,
 )
+
+pytestmark = pytest.mark.usefixtures("kind")
 
 
 def _write(session: Any) -> None:
@@ -123,7 +126,7 @@ class PathOfScript(SecureCookieSessionInterface):
 
 def test_policy_by_request() -> None:
     """A policy method may answer differently for each request."""
-    site = Site(interface=PathOfScript())
+    site = Site(interface=make_interface(PathOfScript))
     paths = [site.visit(_write, SCRIPT_NAME=name).attributes["path"] for name in ("/a", "/b", "")]
     assert paths == ["/a", "/b", "/"]
 
@@ -147,7 +150,7 @@ def test_policy_breaks_rule(method: str, answer: object, setting: str) -> None:
 
 def test_shared_by_middlewares() -> None:
     """An interface may be shared: what it derives from a key it keeps for each settings."""
-    interface = SecureCookieSessionInterface()
+    interface = make_interface()
     one, two = Site(interface=interface), Site({"SECRET_KEY": "another key of enough bytes"}, interface=interface)
     one.visit(_write)
     two.visit(_write)

@@ -1,4 +1,4 @@
-"""The signed cookie's session is a mapping that knows exactly whether it was looked into and whether it has changed."""
+"""The session of a cookie is a mapping that knows exactly whether it was looked into and whether it has changed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from helpers import HOUR, SETTINGS, START, Clock, exact, make_environ, on_clock, stamp
 from hypothesis import given
 from hypothesis import strategies as st
+from kinds import make_interface
 from webob import Request
 
 from handstamp import (
@@ -24,6 +25,8 @@ from handstamp import (
 )
 
 Step = Callable[[Any], object]
+
+pytestmark = pytest.mark.usefixtures("kind")
 
 
 class Keeping(SecureCookieSessionInterface):
@@ -42,7 +45,7 @@ def read(data: Mapping[str, Any] | None = None, *, clock: Clock | None = None, c
     environ = make_environ()
     if data is not None:
         environ["HTTP_COOKIE"] = f"session={stamp(data, at=clock(), created=created)}"
-    return on_clock(Keeping(), clock).open_session(Settings(SETTINGS), Request(environ))
+    return on_clock(make_interface(Keeping), clock).open_session(Settings(SETTINGS), Request(environ))
 
 
 # -- the laws of mappings ---------------------------------------------------------------------------------------------
@@ -616,7 +619,7 @@ def test_late_second_look(look: Step) -> None:
 
 def test_request_is_gone() -> None:
     """A first look at a session whose request is gone raises as one that comes too late does."""
-    session: Any = SecureCookieSessionInterface().open_session(Settings(SETTINGS), Request(make_environ()))
+    session: Any = make_interface().open_session(Settings(SETTINGS), Request(make_environ()))
     with pytest.raises(SessionCommitted, match="a first look after"):
         session.get("a")
 
@@ -631,7 +634,7 @@ class Broken(Keeping):
 def test_failed_validation_is_no_session() -> None:
     """A session whose validation failed is not found loaded at the next touch, nor counted as accessed."""
     environ = make_environ(HTTP_COOKIE=f"session={stamp({'user': 7})}")
-    session: Any = on_clock(Broken(), Clock()).open_session(Settings(SETTINGS), Request(environ))
+    session: Any = on_clock(make_interface(Broken), Clock()).open_session(Settings(SETTINGS), Request(environ))
     for _ in range(2):
         with pytest.raises(ConnectionError):
             session.get("user")

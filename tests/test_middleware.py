@@ -21,6 +21,7 @@ from wsgiref.validate import validator
 
 import pytest
 from helpers import KEY, SETTINGS, TEXT, Browser, Headers, Site, make_environ, serve, stamp, unstamp
+from kinds import make_interface
 from webob import Request, Response
 
 from handstamp import (
@@ -39,6 +40,8 @@ from handstamp import (
 from handstamp.middleware import Environ, StartResponse, WSGIApp
 
 Start = Any  # start_response, which the tests also misuse
+
+pytestmark = pytest.mark.usefixtures("kind")
 
 
 class Server:
@@ -110,7 +113,7 @@ class WrapperBody(Body):
 
 
 def wrap(app: WSGIApp, **settings: Any) -> SessionMiddleware:
-    return SessionMiddleware(app, SETTINGS | settings)
+    return SessionMiddleware(app, SETTINGS | settings, session_interface=make_interface())
 
 
 def returning(body: Any, headers: Headers = TEXT, change: bool = True) -> WSGIApp:
@@ -137,6 +140,10 @@ class TooLarge(SecureCookieSessionInterface):
 
     def save_session(self, settings: Settings, session: Any, response: Response) -> None:
         raise CookieTooLarge("too large")
+
+
+def wrap_failing(app: WSGIApp) -> SessionMiddleware:
+    return SessionMiddleware(app, SETTINGS, session_interface=make_interface(TooLarge))
 
 
 # -- a body that is there ---------------------------------------------------------------------------------------------
@@ -376,7 +383,7 @@ def test_write_inside_generator() -> None:
 def test_write_that_fails() -> None:
     """If saving fails at a write the error reaches the application, and nothing was sent."""
     server = Server()
-    app = SessionMiddleware(_writing, SETTINGS, session_interface=TooLarge())
+    app = wrap_failing(_writing)
     with pytest.raises(CookieTooLarge):
         server.call(app)
     assert server.events == []
@@ -657,14 +664,14 @@ class Telling(SecureCookieSessionInterface):
 )
 def test_saves_what_was_touched(touch: Callable[[Any], object], count: int) -> None:
     """Save_session is called exactly if the session was accessed or modified, and once."""
-    interface = Telling()
+    interface = make_interface(Telling)
     Site(interface=interface).visit(touch)
     assert (len(interface.opened), len(interface.saved)) == (1, count)
 
 
 def test_what_the_interface_gets() -> None:
     """Open_session gets a request of the environ, save_session a response to it with a copy of the headers."""
-    interface, environ = Telling(), make_environ()
+    interface, environ = make_interface(Telling), make_environ()
     middleware = SessionMiddleware(returning([b"a"]), SETTINGS, session_interface=interface)
     Server().call(middleware, environ)
     ((settings, request),) = interface.opened
@@ -703,7 +710,7 @@ def test_save_fails(make: type[Body]) -> None:
     """If saving fails no head goes, the body is closed once, and the error reaches the server."""
     server, body = Server(), make(b"a")
     with pytest.raises(CookieTooLarge, match="too large"):
-        server.call(SessionMiddleware(returning(body), SETTINGS, session_interface=TooLarge()))
+        server.call(wrap_failing(returning(body)))
     assert (server.events, body.closed) == ([], 1)
 
 
@@ -711,7 +718,7 @@ def test_save_fails_with_list() -> None:
     """If saving fails with a body that cannot be closed, the error reaches the server all the same."""
     server = Server()
     with pytest.raises(CookieTooLarge, match="too large"):
-        server.call(SessionMiddleware(returning([b"a"]), SETTINGS, session_interface=TooLarge()))
+        server.call(wrap_failing(returning([b"a"])))
     assert server.events == []
 
 
@@ -720,14 +727,14 @@ def test_save_fails_is_committed(make: Callable[[], Any]) -> None:
     """After saving has failed a change raises, for nothing will save it."""
     environ = make_environ()
     with pytest.raises(CookieTooLarge):
-        Server().call(SessionMiddleware(returning(make()), SETTINGS, session_interface=TooLarge()), environ)
+        Server().call(wrap_failing(returning(make())), environ)
     with pytest.raises(SessionCommitted):
         environ["session"]["n"] = 2
 
 
 def test_application_fails() -> None:
     """An exception out of the application is not swallowed, and nothing is saved."""
-    interface = Telling()
+    interface = make_interface(Telling)
 
     def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
         environ["session"]["n"] = 1
@@ -909,7 +916,7 @@ def test_retry_after_save_failed() -> None:
     """An error document called with the same environ works after saving has failed."""
     environ = make_environ()
     with pytest.raises(CookieTooLarge):
-        Server().call(SessionMiddleware(returning([b"a"]), SETTINGS, session_interface=TooLarge()), environ)
+        Server().call(wrap_failing(returning([b"a"])), environ)
     assert _saved(Server().call(wrap(returning([b"b"])), environ).every("Set-Cookie")) == {"n": 1}
 
 
@@ -922,7 +929,7 @@ def test_retry_after_open_failed() -> None:
 
     environ = make_environ()
     with pytest.raises(ConnectionError):
-        Server().call(SessionMiddleware(_boom, SETTINGS, session_interface=Failing()), environ)
+        Server().call(SessionMiddleware(_boom, SETTINGS, session_interface=make_interface(Failing)), environ)
     assert Server().call(wrap(returning([b"a"])), environ).events == ["head 200 OK", "chunk a"]
 
 
@@ -938,7 +945,7 @@ def test_foreign_object_under_key() -> None:
 
 def test_attributes() -> None:
     """What it was made of are attributes of the middleware."""
-    app, interface = returning([]), SecureCookieSessionInterface()
+    app, interface = returning([]), make_interface()
     middleware = SessionMiddleware(app, SETTINGS, session_interface=interface, environ_key="door.stamp")
     assert middleware.app is app
     assert middleware.session_interface is interface
@@ -949,7 +956,7 @@ def test_attributes() -> None:
 
 def test_default_interface() -> None:
     """By default sessions are kept in signed cookies, each middleware with an interface of its own."""
-    interfaces = [wrap(returning([])).session_interface for _ in range(2)]
+    interfaces = [SessionMiddleware(returning([])).session_interface for _ in range(2)]
     assert [type(interface) for interface in interfaces] == [SecureCookieSessionInterface] * 2
     assert interfaces[0] is not interfaces[1]
 
@@ -1017,7 +1024,7 @@ def test_null_session_of_interface() -> None:
         def open_session(self, settings: Settings, request: Request) -> Any:
             return None
 
-    interface, environ = Closed(), make_environ()
+    interface, environ = make_interface(Closed), make_environ()
     Server().call(SessionMiddleware(returning([b"a"], change=False), SETTINGS, session_interface=interface), environ)
     assert type(environ["session"]) is Nothing
     assert interface.saved == []

@@ -393,7 +393,9 @@ class Nowhere(tzinfo):
 
 def test_datetime_without_offset() -> None:
     """A datetime whose zone has no offset would come back naive: it is refused."""
-    with pytest.raises(UnserializableValue, match=r"^session\['when'\] \(datetime in a zone without an offset in whole seconds\) "):
+    with pytest.raises(
+        UnserializableValue, match=r"^session\['when'\] \(datetime in a zone without an offset in whole seconds\) "
+    ):
         dumps({"when": datetime(2024, 1, 1, tzinfo=Nowhere())})
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import configparser
+import copy
 import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta

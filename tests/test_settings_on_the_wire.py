@@ -11,11 +11,13 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
-from helpers import DAY, HOUR, KEY, OLD_KEY, Site, stock_serializer
+from helpers import DAY, HOUR, KEY, OLD_KEY, Site, unsign
 
 from handstamp import SessionMiddleware, SessionUnavailable, Settings, SettingsError
 
 Action = Callable[[Any], object]
+
+pytestmark = pytest.mark.usefixtures("kind")
 
 
 def count(session: Any) -> None:
@@ -153,7 +155,7 @@ def _show(line: str, key: str) -> str:
     """Write a Set-Cookie line with the payload in the place of the token."""
     pair, semicolon, rest = line.partition(";")
     name, _, token = pair.partition("=")
-    return f"{name}={stock_serializer(key, name=name).loads(token)}{semicolon}{rest}"
+    return f"{name}={unsign(token, key, name=name)}{semicolon}{rest}"
 
 
 @pytest.mark.parametrize(
