@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -212,6 +213,14 @@ def test_without_the_extra() -> None:
     )
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, capture_output=True, text=True)
     assert done.stdout == "encrypted cookies need an extra: pip install 'handstamp[encryption]'\n"
+
+
+def test_import_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error of the import is an ImportError, as users of optional packages expect."""
+    monkeypatch.delitem(sys.modules, "handstamp.encrypted")
+    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
+    with pytest.raises(ImportError, match=r"handstamp\[encryption\]"):
+        import_module("handstamp.encrypted")
 
 
 def test_without_the_cipher(monkeypatch: pytest.MonkeyPatch) -> None:

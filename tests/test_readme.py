@@ -247,3 +247,12 @@ def test_pictures_are_there() -> None:
     pictures = re.findall(r"^\.\. image:: (.+)$", README, re.MULTILINE)
     assert pictures
     assert all((ROOT / picture).is_file() for picture in pictures)
+
+
+def test_encrypted_cookies() -> None:
+    """The README's encrypted application counts visits in a cookie that does not show them."""
+    names: dict[str, Any] = {"app": count, "settings": {"SECRET_KEY": KEY}, "SessionMiddleware": SessionMiddleware}
+    exec(block_with("EncryptedCookieSessionInterface"), names)
+    cookie = get(names["app"])[0]["Set-Cookie"].partition(";")[0]
+    assert "." not in cookie
+    assert get(names["app"], cookie)[1] == b"2"

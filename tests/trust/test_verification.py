@@ -12,6 +12,7 @@ from kinds import Kind, current, make_interface, make_salt
 
 from handstamp import SecureCookieSessionInterface, Settings, payload
 from handstamp.exceptions import BadToken
+from handstamp.tokens import Codec
 
 pytestmark = pytest.mark.usefixtures("kind")
 signed_only = pytest.mark.parametrize("kind", ["signed"], indirect=True)
@@ -50,35 +51,46 @@ VERIFIED: dict[str, Callable[[], str]] = {
 
 
 class Recording(SecureCookieSessionInterface):
-    """Keep a note of each text that is parsed."""
+    """Keep a note of all that is unpacked and parsed."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.parsed: list[str] = []
+        self.seen: list[str] = []
         self.serializer = self
+
+    def make_codec(self, settings: Settings, name: str) -> Codec:
+        codec = super().make_codec(settings, name)
+        unpack = codec.unpack
+
+        def record(content: bytes) -> bytes:
+            self.seen.append("unpacked")
+            return unpack(content)
+
+        codec.unpack = record  # type: ignore[method-assign]
+        return codec
 
     @staticmethod
     def dumps(data: Any) -> str:
         return payload.dumps(data)
 
     def loads(self, text: str) -> dict[str, Any]:
-        self.parsed.append(text)
+        self.seen.append(f"parsed {text}")
         return payload.loads(text)
 
 
 @pytest.mark.parametrize("make_token", UNVERIFIED.values(), ids=UNVERIFIED)
 def test_nothing_is_parsed_unverified(make_token: Callable[[], str]) -> None:
-    """Nothing of a cookie is parsed unless its signature or tag holds, and its age is good."""
+    """Nothing of a cookie is unpacked or parsed unless its signature or tag holds, and its age is good."""
     interface = make_interface(Recording)
     assert Site(interface=interface).visit(dict, HTTP_COOKIE=f"session={make_token()}").result == {}
-    assert interface.parsed == []
+    assert interface.seen == []
 
 
 def test_what_is_verified_is_parsed() -> None:
-    """What holds is parsed, once: the test above means something."""
+    """What holds is unpacked and parsed, once: the test above means something."""
     interface = make_interface(Recording)
     assert Site(interface=interface).visit(dict, HTTP_COOKIE=f"session={stamp(DATA)}").result == DATA
-    assert interface.parsed == ['{"user":"Ada","_created":1700000000}']
+    assert interface.seen == ["unpacked", 'parsed {"user":"Ada","_created":1700000000}']
 
 
 @pytest.mark.parametrize("make_token", [*UNVERIFIED.values(), *VERIFIED.values()], ids=[*UNVERIFIED, *VERIFIED])
