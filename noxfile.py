@@ -54,7 +54,7 @@ def tests(session: nox.Session) -> None:
         return
     # A data file for each interpreter, so that none profits from what another has covered.
     session.env["COVERAGE_FILE"] = f".coverage.{session.python}"
-    session.run("coverage", "run", "-m", "pytest")
+    session.run("pytest", "--numprocesses=auto", "--cov", "--cov-report=")
     session.run("coverage", "report")
 
 
