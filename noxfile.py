@@ -1,6 +1,7 @@
 """The jobs of this project: nox -l lists them, and nox alone runs the tests, lint and typing."""
 
 import os
+import secrets
 import sys
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def tests(session: nox.Session) -> None:
         return
     # A data file for each interpreter, so that none profits from what another has covered.
     session.env["COVERAGE_FILE"] = f".coverage.{session.python}"
+    # The tests' names hold sets: in the order of one hash, another each time, the same for all processes.
+    session.env["PYTHONHASHSEED"] = str(secrets.randbelow(2**32))
     session.run("pytest", "--numprocesses=auto", "--cov", "--cov-report=")
     session.run("coverage", "report")
 
