@@ -221,6 +221,8 @@ def test_through_the_middleware(change: Callable[[str], Iterator[str]]) -> None:
     token = site.visit(lambda session: session.update(user="Ada")).token
     site.browser.jar.clear()
     # What no server takes for a header, or for one cookie, is left to the codec.
-    changed = [text for text in change(token) if text.isprintable() and ";" not in text and text.strip() == text]
+    # A change may change nothing: an encrypted token has no dot to replace.
+    fitting = [text for text in change(token) if text.isprintable() and ";" not in text and text.strip() == text]
+    changed = [text for text in fitting if text != token]
     seen = {site.visit(bool, HTTP_COOKIE=f"{NAME}={text}").result for text in changed[:: len(changed) // 100]}
     assert (seen, site.visit(bool, HTTP_COOKIE=f"{NAME}={token}").result) == ({False}, True)
