@@ -452,6 +452,15 @@ def test_warns_of_shared_caches(said: str, caplog: pytest.LogCaptureFixture) -> 
     assert f"'Cache-Control: {said}'" in warning
 
 
+def test_warns_once_whatever_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    """An application that says something else each time is warned of once all the same, and nothing is kept of it."""
+    site = Site()
+    for age in range(20):
+        site.headers = [*TEXT, ("Cache-Control", f"public, max-age={age}")]
+        assert site.visit(lambda s: s.update(n=s.get("n", 0) + 1)).every("Cache-Control") == [f"public, max-age={age}"]
+    assert len(_warnings(caplog)) == 1
+
+
 def test_public_without_cookie(caplog: pytest.LogCaptureFixture) -> None:
     """A public response that only reads the session is no reason for a warning."""
     Site(headers=[*TEXT, ("Cache-Control", "public")]).visit(dict)

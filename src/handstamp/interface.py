@@ -150,8 +150,9 @@ class SessionInterface:
         shared = add_private(headers)
         if shared is not None:
             self._warn_once(
-                f"a response with a session cookie says 'Cache-Control: {shared}', so that a shared cache may hand it"
-                " to others; say 'private', or leave the session alone there"
+                "a response with a session cookie says 'Cache-Control: %s', so that a shared cache may hand it to"
+                " others; say 'private', or leave the session alone there",
+                shared,
             )
 
     def _get_policy(self, settings: Settings, request: Request) -> CookiePolicy:
@@ -181,10 +182,10 @@ class SessionInterface:
     def _said(self) -> set[str]:
         return set()
 
-    def _warn_once(self, message: str) -> None:
-        if message not in self._said:
+    def _warn_once(self, message: str, *values: str) -> None:
+        if message not in self._said:  # without its values, of which there may be any number
             self._said.add(message)
-            logger.warning(message)
+            logger.warning(message, *values)
 
 
 def too_large(session: Any, problem: str) -> CookieTooLarge:
