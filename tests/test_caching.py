@@ -27,6 +27,9 @@ OTHER = ("Content-Type", "text/plain")
         ([("Vary", "")], [("Vary", "Cookie")]),
         ([("Vary", " ")], [("Vary", "Cookie")]),
         ([("Vary", "X-Cookie")], [("Vary", "X-Cookie, Cookie")]),
+        # Blanks are space and tab (RFC 9110 5.6.3): what merely looks like one is part of a name.
+        ([("Vary", "\xa0Cookie")], [("Vary", "\xa0Cookie, Cookie")]),
+        ([("Vary", "\x0b")], [("Vary", "\x0b, Cookie")]),
     ],
 )
 def test_vary_is_merged(before: Headers, after: Headers) -> None:

@@ -1,13 +1,13 @@
 """What caches are told about a response that depends on a session (RFC 9110 12.5.5, RFC 9111 5.2 and 7.3).
 
-Each function changes a list of header fields in place.
+What begins with ``add`` changes a list of header fields in place.
 """
 
 from __future__ import annotations
 
 Headers = list[tuple[str, str]]
 
-_VARIES = frozenset({"*", "cookie"})
+_BLANKS = " \t"  # and no others: RFC 9110 5.6.3
 
 
 def add_vary(headers: Headers) -> None:
@@ -15,19 +15,19 @@ def add_vary(headers: Headers) -> None:
     last = None
     for index, (name, value) in enumerate(headers):
         if name.lower() == "vary":
-            if not _VARIES.isdisjoint(_split(value)):
+            if _varies(value):
                 return
             last = index
     if last is None:
         headers.append(("Vary", "Cookie"))
     else:
         name, value = headers[last]
-        headers[last] = (name, f"{value}, Cookie" if value.strip() else "Cookie")
+        headers[last] = (name, f"{value}, Cookie" if value.strip(_BLANKS) else "Cookie")
 
 
 def says_vary(headers: Headers) -> bool:
     """Tell whether ``Vary: Cookie``, or more, is said."""
-    return any(name.lower() == "vary" and not _VARIES.isdisjoint(_split(value)) for name, value in headers)
+    return any(name.lower() == "vary" and _varies(value) for name, value in headers)
 
 
 def add_private(headers: Headers) -> str | None:
@@ -46,9 +46,13 @@ def add_private(headers: Headers) -> str | None:
     return None
 
 
+def _varies(value: str) -> bool:
+    return not {"*", "cookie"}.isdisjoint(_split(value))
+
+
 def _is_shared(value: str) -> bool:
     return any(directive == "public" or directive.startswith("s-maxage") for directive in _split(value))
 
 
 def _split(value: str) -> list[str]:
-    return [part.strip().lower() for part in value.split(",")]
+    return [part.strip(_BLANKS).lower() for part in value.split(",")]
