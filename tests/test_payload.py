@@ -394,6 +394,13 @@ class Nowhere(tzinfo):
         return "Nowhere"
 
 
+def test_error_leads_to_no_data() -> None:
+    """No error behind the error holds the session's data: a reporter of errors may show them all."""
+    with pytest.raises(UnserializableValue) as caught:
+        dumps({"password": "hunter2", "note": "\ud800"})
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
 def test_datetime_without_offset() -> None:
     """A datetime whose zone has no offset would come back naive: it is refused."""
     with pytest.raises(

@@ -68,9 +68,11 @@ def _checked(encode: Callable[[Any], str], dump: Callable[[Any], Any], value: An
         if not text.isascii():
             text.encode()  # refuses lone surrogates, which no UTF-8 text can hold
         _check_depth(text, plain)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise _explain(value) from error
-    return text
+        return text
+    except (TypeError, ValueError, RecursionError):
+        pass
+    # Out here, since some of these errors hold the text, and a chain would lead a reporter of errors to it.
+    raise _explain(value)
 
 
 def _dump_data(data: Mapping[str, Any]) -> Mapping[str, Any]:
