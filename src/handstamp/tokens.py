@@ -139,7 +139,7 @@ class _TextHMAC(SigningAlgorithm):
         inner.update(value)
         outer = self._outer.copy()
         outer.update(inner.digest())
-        return b2a_base64(outer.digest(), newline=False).translate(_TO_URLSAFE, b"=")
+        return encode_base64(outer.digest())
 
 
 def _split(token: str) -> tuple[bytes, bytes]:
