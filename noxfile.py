@@ -39,7 +39,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Check the types with mypy and pyright, both strict: the package's own, and those its users see."""
+    """Check the types of the package with mypy, strict, and pyright, standard."""
     install(session, "typing")
     session.run("mypy", "src", *map(str, sorted(Path("tests").glob("typing*"))))
     session.run("pyright")
