@@ -97,8 +97,9 @@ class Settings(Mapping[str, Any]):
         checked, problems = _check_values(values)
         self._freeze(checked)
         # A key that is wrong by itself stands at its default here, of which there is nothing to say.
-        joint = [*_find_cookie_problems(self), *_find_interval_problems(self)]
-        problems += [problem for problem in joint if problem.partition(":")[0] not in _keys_of(problems)]
+        wrong = {problem.partition(":")[0] for problem in problems}
+        joint = (*_find_cookie_problems(self), *_find_interval_problems(self))
+        problems += [problem for problem in joint if problem.partition(":")[0] not in wrong]
         if problems:
             raise SettingsError(*dict.fromkeys(problems))
 
@@ -177,10 +178,6 @@ def _check_values(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
         except ValueError as error:
             problems.append(f"{key}: {error}")
     return checked, problems
-
-
-def _keys_of(problems: list[str]) -> set[str]:
-    return {problem.partition(":")[0] for problem in problems}
 
 
 def _pass_through(key: str, value: Any) -> Any:
