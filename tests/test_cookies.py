@@ -374,6 +374,36 @@ def test_expires(expires: int, written: str) -> None:
     assert format_cookie(PLAIN, "value", expires, NOW) == f"session=value; {written}; Path=/; HttpOnly; SameSite=Lax"
 
 
+#: cookie-octet (RFC 6265 4.1.1)
+OCTETS = {0x21, *range(0x23, 0x2C), *range(0x2D, 0x3B), *range(0x3C, 0x5C), *range(0x5D, 0x7F)}
+
+
+@pytest.mark.parametrize("octet", sorted(OCTETS))
+def test_good_octets(octet: int) -> None:
+    """A value holds any octets that the RFC allows, wherever they stand."""
+    for value in (f"{chr(octet)}id", f"i{chr(octet)}d", f"id{chr(octet)}"):
+        assert format_cookie(PLAIN, value, None, NOW) == f"session={value}; Path=/; HttpOnly; SameSite=Lax"
+
+
+@pytest.mark.parametrize("octet", sorted(set(range(256)) - OCTETS))
+def test_bad_octets(octet: int) -> None:
+    """A value holds no others, wherever they stand."""
+    for value in (f"{chr(octet)}id", f"i{chr(octet)}d", f"id{chr(octet)}"):
+        with pytest.raises(SettingsError):
+            format_cookie(PLAIN, value, None, NOW)
+
+
+@pytest.mark.parametrize("expires", [None, NOW + 60])
+@pytest.mark.parametrize(
+    "value", ["a; Domain=evil.example", "a\r\nSet-Cookie: b=c", "a\u2028", "\ud800", '"a"', "a b", "\0"]
+)
+def test_bad_values(value: str, expires: int | None) -> None:
+    """A value that would add an attribute, a line or a header of its own is an error, and is not written."""
+    with pytest.raises(SettingsError, match="write it in printable ASCII") as caught:
+        format_cookie(PLAIN, value, expires, NOW)
+    assert value not in str(caught.value)
+
+
 @pytest.mark.parametrize("policy", [PLAIN, FULL])
 def test_deletion(policy: CookiePolicy) -> None:
     """A deletion has an empty value, ended at the epoch, and repeats every attribute."""

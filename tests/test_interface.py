@@ -308,6 +308,19 @@ def test_own_interface_tells_caches(action: Callable[[Any], object]) -> None:
     assert (answer.every("Vary"), answer.every("Cache-Control")) == (["Cookie"], ["private"])
 
 
+@pytest.mark.parametrize("id", ["id\r\nX-Evil: 1", "id; Domain=example.com", "\N{SNOWMAN}"])
+def test_own_interface_breaks_value(id: str) -> None:
+    """A value of an interface of one's own that would add to the header is an error, which does not show it."""
+
+    class Careless(Records):
+        def save_session(self, settings: Settings, session: Any, response: Response) -> None:
+            self.set_cookie(settings, session, response, id)
+
+    with pytest.raises(SettingsError, match="the value of the cookie 'session'") as caught:
+        Site(interface=Careless()).visit(_write)
+    assert id not in str(caught.value)
+
+
 def test_own_interface_permanent() -> None:
     """A permanent foreign session that does not know when it was created is kept for its idle limit."""
     answer = Site({"SESSION_ABSOLUTE_LIFETIME": HOUR}, interface=Records()).visit(_write_permanent)

@@ -75,6 +75,8 @@ _HOST = frozenset(ascii_letters + digits + "-_.")
 _TOKEN = frozenset(ascii_letters + digits + "!#$%&'*+-.^_`|~")
 # RFC 6265 4.1.1 allows any printable ASCII but ";" in a path; "," is left out, since some joined headers with it.
 _PATH = frozenset(map(chr, range(32, 127))) - {";", ","}
+# The cookie-octets of RFC 6265 4.1.1. As bytes: a value may be long, and translate takes the least time of all.
+_OCTETS = bytes(range(33, 127)).translate(None, b'",;\\')
 
 _SAMESITE = ("Strict", "Lax", "None")
 
@@ -142,11 +144,18 @@ def _find_prefix_problems(policy: CookiePolicy, demand: _Demand) -> Iterator[str
 def format_cookie(policy: CookiePolicy, value: str, expires: int | None, now: int) -> str:
     """Write the value of one Set-Cookie header.
 
-    :param value: base64url text and dots, as tokens are
+    :param value: printable ASCII without blanks, quotes, ``,``, ``;`` and backslash, such as base64url text and dots
     :param expires: seconds since 1970, cut to 400 days from now; ``None``: the cookie goes with the browser
     :param now: seconds since 1970
-    :raises SettingsError: the policy breaks a rule, so that browsers would refuse the cookie
+    :raises SettingsError: the value or the policy breaks a rule, so that browsers would refuse the cookie, or read
+        more than one line of it
     """
+    if not value.isascii() or value.encode().translate(None, _OCTETS):
+        # The value itself is not told: it may be an id, or a token.
+        raise SettingsError(
+            f"the value of the cookie {policy.name!r} holds what ends or breaks a cookie; write it in printable ASCII"
+            " without blanks, quotes, ',', ';' and backslash, such as base64url"
+        )
     if expires is None:
         return f"{policy.name}={value}{_format_attributes(policy)}"
     age = max(0, min(expires - now, MAX_AGE))
