@@ -99,7 +99,7 @@ class NullSession(SessionMixin):
 
     def _name_lookalike(self) -> str:
         foreign = {str(key).upper(): key for key in self._settings if key != "SECRET_KEY"}
-        found = find_lookalike("SECRET_KEY", {key: None for key in foreign if "FALLBACK" not in key}, 0.6)
+        found = find_lookalike("SECRET_KEY", (key for key in foreign if "FALLBACK" not in key), 0.6)
         return "" if found is None else f" (did you mean it by {foreign[found]!r}?)"
 
     __setitem__ = __delitem__ = __ior__ = _refuse

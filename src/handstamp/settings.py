@@ -7,7 +7,7 @@ looks like a misspelt key of ours is an error. Every problem is found before any
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -187,13 +187,11 @@ def _pass_through(key: str, value: Any) -> Any:
     return value
 
 
-def find_lookalike(key: object, known: Mapping[str, Any] | tuple[str, ...], ratio: float) -> str | None:
+def find_lookalike(key: object, known: Iterable[str], ratio: float) -> str | None:
     """Return the one of the known keys that is most like another, if it is at least that much like it."""
-    from difflib import SequenceMatcher  # here, since a dict that holds nothing foreign does without it
+    from difflib import get_close_matches  # here, since a dict that holds nothing foreign does without it
 
-    text = str(key)
-    best = max(known, key=lambda candidate: SequenceMatcher(None, text, candidate).ratio(), default=None)
-    return best if best is not None and SequenceMatcher(None, text, best).ratio() >= ratio else None
+    return next(iter(get_close_matches(str(key), known, 1, ratio)), None)
 
 
 def _find_cookie_problems(settings: Settings) -> Iterator[str]:
