@@ -50,7 +50,7 @@ class _Case(NamedTuple):
 
 def _stamp(key: str, age: int) -> str:
     data = b'{"a":1,"_created":%d}' % (NOW - age)
-    return sign(derive_key(key), encode(data) + b"." + encode_time(NOW - age)).decode()
+    return "session=" + sign(derive_key(key), encode(data) + b"." + encode_time(NOW - age)).decode()
 
 
 _FRESH, _AGED, _OLD = _stamp(KEY, 60), _stamp(KEY, 20 * DAY), _stamp(OLD_KEY, 60)

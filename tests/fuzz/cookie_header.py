@@ -2,7 +2,7 @@
 
 An input names a door (a middleware with its settings), what the application does with its session, and what the header
 holds: either its text, or pairs cut at NUL, of which most are signed. So the parser behind the signature is reached,
-with the current key, a fallback, and one that never belonged here.
+with the current key, a fallback, and one that never belonged here; at some doors cookies are encrypted.
 """
 
 from __future__ import annotations
@@ -15,21 +15,8 @@ from handstamp import CookieTooLarge, SessionMiddleware
 from handstamp.cookies import MAX_COOKIE
 from handstamp.middleware import Environ, Headers, StartResponse
 
-from .site import (
-    DAY,
-    KEY,
-    NOW,
-    OLD_KEY,
-    STRANGE_KEY,
-    StoppedClock,
-    call,
-    derive_key,
-    encode,
-    encode_time,
-    find_cookies,
-    make_environ,
-    sign,
-)
+from .makers import ENCRYPTED, SIGNED, STYLES, Kind, Maker
+from .site import DAY, KEY, OLD_KEY, STRANGE_KEY, call, find_cookies, make_environ
 from .target import Target, assert_same
 
 Action = Callable[[Any], object]
@@ -93,61 +80,50 @@ class _Visit:
 
 
 class _Door(NamedTuple):
-    """A middleware, its cookie's name, and the derived keys of the pairs' makers: two that fit, one that does not."""
+    """A middleware, its cookie's name, and what makes its cookies: by two keys that fit, by one that does not."""
 
     app: SessionMiddleware
     name: str
-    keys: tuple[bytes, bytes, bytes]
+    makers: tuple[Maker, Maker, Maker]
     environ: Environ
 
 
-def _make_door(scheme: str = "http", **settings: Any) -> _Door:
-    app = SessionMiddleware(_VISIT, {"SECRET_KEY": KEY, **settings}, session_interface=StoppedClock())
+def _make_door(scheme: str = "http", *, kind: Kind = SIGNED, **settings: Any) -> _Door:
+    app = SessionMiddleware(_VISIT, {"SECRET_KEY": KEY, **settings}, session_interface=kind.interface())
     name = app.settings["SESSION_COOKIE_NAME"]
     second = OLD_KEY if app.settings["SECRET_KEY_FALLBACKS"] else KEY
-    keys = (derive_key(KEY, name), derive_key(second, name), derive_key(STRANGE_KEY, name))
-    return _Door(app, name, keys, make_environ(wsgi__url_scheme=scheme))
+    makers = (kind.make_maker(KEY, name), kind.make_maker(second, name), kind.make_maker(STRANGE_KEY, name))
+    return _Door(app, name, makers, make_environ(wsgi__url_scheme=scheme))
 
 
 _VISIT = _Visit()
 
-_DOORS = (
+DOORS = (
     _make_door(),
     _make_door(SECRET_KEY_FALLBACKS=[OLD_KEY, "a fallback that signs nothing here"]),
     _make_door("https", SESSION_COOKIE_NAME="__Host-s", SESSION_COOKIE_SECURE=True, SERVER_NAME="a.b"),
     _make_door(SESSION_IDLE_LIFETIME=60, SESSION_ABSOLUTE_LIFETIME=90, SERVER_NAME="a.b:80"),
     _make_door(SESSION_REFRESH_INTERVAL=0, PERMANENT_SESSION_LIFETIME=DAY),
     _make_door(SESSION_REFRESH_INTERVAL=False),
+    *(
+        _make_door(kind=kind, SECRET_KEY_FALLBACKS=fallbacks, SESSION_ABSOLUTE_LIFETIME=DAY)
+        for kind in ENCRYPTED
+        for fallbacks in ((), [OLD_KEY])
+    ),
 )
 
 
 # -- the pairs --------------------------------------------------------------------------------------------------------
 
-_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_SPELLED = bytes(byte if byte in _ALPHABET + b"." else _ALPHABET[byte % 64] for byte in range(256))
-
-
-_NOW = encode_time(NOW)
-
-# What comes before the signature, by the low bits of a pair's first byte: the payload's text, a value of one key in it,
-# the text packed, something packed that is perhaps nothing, any spelling, any time.
-_SIGNED: tuple[Callable[[bytes], bytes], ...] = (
-    lambda body: encode(body) + b"." + _NOW,
-    lambda body: encode(b'{"a":' + body + b"}") + b"." + _NOW,
-    lambda body: b"." + encode(zlib.compress(body, 1)) + b"." + _NOW,
-    lambda body: b"." + encode(body) + b"." + _NOW,
-    lambda body: body.translate(_SPELLED) + b"." + _NOW,
-    lambda body: b"e30." + body.translate(_SPELLED),
-    lambda body: encode(body[1:]) + b"." + encode_time(NOW + 61 - 8 * body[0] if body else NOW - 40 * DAY),
-)
-_TEXT = len(_SIGNED)
+# What a pair is, by the low bits of its first byte: one of the styles of its door's kind, or text.
+_TEXT = STYLES
 
 _MOST_PAIRS = 4
 
 # What \1 stands for in text: input stays short, and still there are values longer than a cookie may be.
 _FILLER = b"A" * 4000
 
-# Which key, by the next two bits.
+# Which key, by the next two bits. (No piece begins with NUL, which cuts: 0x18 is the first style by the first key.)
 _KEYS = (0, 1, 2, 0)
 
 
@@ -155,8 +131,7 @@ def _make_pair(door: _Door, piece: bytes) -> bytes:
     style = piece[0] if piece else _TEXT
     if style & 7 == _TEXT:
         return piece[1:].replace(b"\1", _FILLER)
-    value = _SIGNED[style & 7](piece[1:])
-    return sign(door.keys[_KEYS[style >> 3 & 3]], value, door.name)
+    return door.name.encode() + b"=" + door.makers[_KEYS[style >> 3 & 3]](style & 7, piece[1:])
 
 
 def _may_open(piece: bytes) -> bool:
@@ -176,7 +151,7 @@ def _read(data: bytes) -> tuple[_Door, Action, list[bytes]]:
     shape, choice = data[:2].ljust(2, b"\0")
     # Many pairs are slow and show nothing that a few do not.
     pieces = data[2:].split(b"\0")[:_MOST_PAIRS] if shape < 128 else [bytes([_TEXT]) + data[2:]]
-    return _DOORS[shape % 128 % len(_DOORS)], ACTIONS[choice % len(ACTIONS)], pieces
+    return DOORS[shape % 128 % len(DOORS)], ACTIONS[choice % len(ACTIONS)], pieces
 
 
 def _visit(door: _Door, action: Action, header: str) -> tuple[Any, Headers]:
@@ -224,15 +199,17 @@ SEEDS = (
     b'\x80\0a=b; session=; session=.; session=..;  session=x.y.z;session="x.y.z"; =session=x; ses sion=x',
     b"\x80\0$Version=1; session=\xff\xfe; \tsession = x; Session=x; session=\1" + b"A" * 92,
     b"\x82\0__Host-s=e30.ZVPxAA.x; __host-s=e30",
-    b"\x00\x00\x07a=b\0\x00{}\0\x07c=d",
-    b"\x00\x00\x00" + _DATA,
-    b"\x00\x05\x00" + _DATA,
+    b"\x00\x00\x07a=b\0\x18{}\0\x07c=d",
+    b"\x00\x00\x18" + _DATA,
+    b"\x00\x05\x18" + _DATA,
     b"\x01\x00\x08" + _DATA,
     b"\x01\x07\x08" + _DATA,
     b"\x01\x05\x10" + _DATA,
     b"\x02\x08\x01[1,2,3]",
     b"\x03\x00\x06\x08" + _DATA,
-    b"\x03\x00\x06\x00" + _DATA,
+    b"\x03\x00\x06\x01" + _DATA,
+    b"\x03\x00\x06\x13" + _DATA,
+    b"\x03\x00\x18" + _DATA,
     b"\x04\x03\x02" + _DATA + _DATA[:-1],
     b"\x04\x02\x02" + b'{"a":"' + b"b" * 400 + b'"}',
     b'\x05\x0b\x01{"~datetime":"2023-11-14T22:13:20+00:00"}',
@@ -243,8 +220,21 @@ SEEDS = (
     b"\x00\x00\x04e31.e30.",
     b"\x00\x00\x05__________8",
     b"\x00\x00\x05AAAAAAAAAAA",
-    b'\x00\x00\x00[]\0\x00{"_created":-1}\0\x00{"_created":true}\0\x00{"a":1}',
+    b'\x00\x00\x18[]\0\x18{"_created":-1}\0\x18{"_created":true}\0\x18{"a":1}',
     b"\x00\x00\x01" + b"[" * 300 + b"]" * 300,
+    b"\x86\0session=" + b"A" * 123 + b"; session=\1A" + b"A" * 100,
+    b"\x06\x00\x18" + _DATA,
+    b"\x06\x05\x18" + _DATA,
+    b"\x06\x07\x01[1,2,3]",
+    b'\x06\x0b\x02{"a":1}\x80\0\x02{"a":1}',
+    b"\x06\x00\x03" + _DATA + b"\0\x04" + b"{}" * 36,
+    b"\x06\x00\x05" + b"\xff" * 7,
+    b"\x06\x00\x06",
+    b"\x06\x00\x06\x01" + _DATA + b"\0\x06\x13" + _DATA,
+    b'\x06\x00\x18{"_created":1699000000}',
+    b"\x07\x00\x08" + _DATA,
+    b"\x07\x01\x10" + _DATA + b"\0\x08{}\0\x06\x09{}",
+    b"\x07\x09\x0e\x09" + _DATA,
 )
 
 TARGET = Target(

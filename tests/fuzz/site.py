@@ -34,9 +34,9 @@ def derive_key(key: str, name: str = "session") -> bytes:
     return hmac.digest(key.encode(), f"handstamp.signed:{len(name)}:{name}".encode(), "sha256")
 
 
-def sign(derived: bytes, value: bytes, name: str = "session") -> bytes:
-    """Write a cookie: a name and any value, validly signed."""
-    return b"%b=%b.%b" % (name.encode(), value, encode(hmac.digest(derived, value, "sha256")))
+def sign(derived: bytes, value: bytes) -> bytes:
+    """Write a token: any value, validly signed."""
+    return b"%b.%b" % (value, encode(hmac.digest(derived, value, "sha256")))
 
 
 class StoppedClock(SecureCookieSessionInterface):
