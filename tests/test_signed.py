@@ -179,6 +179,19 @@ def test_renew_moves_created() -> None:
     assert unstamp(site.visit(lambda s: s.renew()).token) == {"n": 1, "_created": START + HOUR}
 
 
+def test_created_by_a_clock_ahead() -> None:
+    """A session may have begun up to a minute after its token was signed: by a machine whose clock is ahead."""
+    created = Site().visit(lambda s: s.created, **_with(stamp({"n": 1}, created=START + 60))).result
+    assert created == datetime.fromtimestamp(START + 60, UTC)
+
+
+def test_created_after_it_was_signed() -> None:
+    """One that began later is none of ours, and would outlive its absolute limit: it is refused."""
+    site = Site({"SESSION_ABSOLUTE_LIFETIME": HOUR}, clock=Clock(START + 2 * HOUR))
+    token = stamp({"n": 1}, at=START + 2 * HOUR, created=START + 2 * HOUR + 61)
+    assert site.visit(dict, **_with(token)).result == {}
+
+
 def test_without_created() -> None:
     """A token that does not say when its session began counts from its signature, and says so when issued anew."""
     site = Site()
@@ -564,7 +577,11 @@ REFUSED: list[Refused] = [
     ("another name", RejectReason.BAD_SIGNATURE, lambda: sign('{"user":"Ada"}', name="other")),
     ("future", RejectReason.FUTURE, lambda: stamp({"user": "Ada"}, at=START + 61)),
     ("idle", RejectReason.IDLE, lambda: stamp({"user": "Ada"}, at=START - DAY)),
-    ("idle but not permanent", RejectReason.IDLE, lambda: stamp({"user": "Ada"}, at=START - 2 * HOUR)),
+    (
+        "idle but not permanent",
+        RejectReason.IDLE,
+        lambda: stamp({"user": "Ada"}, at=START - 2 * HOUR, created=START - DAY),
+    ),
     ("absolute", RejectReason.ABSOLUTE, lambda: stamp({"user": "Ada"}, created=START - 10 * DAY)),
     ("revoked", RejectReason.REVOKED, lambda: stamp({"user": "banned"})),
     # Validly sealed, and still no session.
@@ -578,7 +595,7 @@ REFUSED: list[Refused] = [
     ("nested deep", RejectReason.MALFORMED, lambda: sign("[" * 2900)),
     *(
         (f"_created is {text}", RejectReason.MALFORMED, lambda text=text: sign(f'{{"a":1,"_created":{text}}}'))
-        for text in ("null", "true", "-1", "1.5", '"1700000000"', "253402300800", "[]", "1e9")
+        for text in ("null", "true", "-1", "1.5", '"1700000000"', "253402300800", "[]", "1e9", str(START + 61))
     ),
 ]
 REFUSED_OF_KIND: dict[str, list[Refused]] = {

@@ -13,15 +13,13 @@ from .cookies import MAX_COOKIE, find_values
 from .exceptions import BadToken, RejectReason
 from .interface import SessionInterface, too_large
 from .lazy import CREATED, SecureCookieSession
+from .lifetimes import CLOCK_TOLERANCE
 from .settings import Settings
 from .tokens import MAX_PAYLOAD, Codec, SigningCodec, Unsealed
 
 # An interface keeps a codec for each settings and name. A policy that derives names from the request's host could ask
 # for any number of them.
 _MAX_CODECS = 64
-
-# The last second of the year 9999, beyond which there is no datetime.
-_LAST_SECOND = 253402300799
 
 
 class Serializer(Protocol):
@@ -186,6 +184,8 @@ def _refuse(reason: RejectReason | None) -> None:
 def _take_created(data: dict[str, Any], issued: int) -> int:
     """Return when a session began; one that does not say so (signed by another library) began when it was signed."""
     created = data.pop(CREATED, issued)
-    if type(created) is not int or not 0 <= created <= _LAST_SECOND:
+    # A session that began after its token was signed is none of ours, and would outlive its absolute limit. (Its clock
+    # may have been behind the one that began it.)
+    if type(created) is not int or not 0 <= created <= issued + CLOCK_TOLERANCE:
         raise BadToken(RejectReason.MALFORMED)
     return created
