@@ -10,11 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from helpers import DAY, HOUR, KEY, MINUTE, OLD_KEY, START, Clock, Site, sign, stamp
+from kinds import Kind, make_salt
 
 from handstamp import RejectReason, SecureCookieSessionInterface, Settings
 from handstamp.__main__ import MAX_INPUT, NEEDED, main
@@ -165,6 +167,7 @@ def test_json(inspect: Inspect) -> None:
         "permanent": False,
         "idle_end": START + 31 * DAY,
         "absolute_end": None,
+        "payload_size": len(f'{{"visits":3,"_created":{START}}}'),
         "payload": {"visits": 3, "_created": START},
     }
     assert result.answer == {"good": True, "now": START + HOUR, "limit": 4096, "cookies": [cookie]}
@@ -504,10 +507,40 @@ def test_created_that_is_no_time(inspect: Inspect, monkeypatch: pytest.MonkeyPat
 
 
 def test_unpacking_is_bounded(inspect: Inspect) -> None:
-    """A header full of packed junk is shown in time and space that its length bounds."""
+    """Of a header full of packed junk no more is shown than of one token; of the rest the size."""
+    bomb = sign('{"a":"' + "a" * 100_000 + '"}', key=OTHER_KEY)
+    header = "; ".join(f"session={bomb}" for _ in range(20))
+    result = inspect("--json", header)
+    shown = [cookie["payload"] is not None for cookie in result.cookies]
+    assert (result.status, shown) == (1, [True] * 2 + [False] * 18)
+    assert [cookie["payload_size"] for cookie in result.cookies] == [100_008] * 20
+    assert inspect(header).out.count("  payload  left out: 100008 bytes, and ") == 18
+
+
+def test_verified_payloads_come_first(inspect: Inspect) -> None:
+    """Whatever stands before it, what a key has signed is shown, and the order stays the header's."""
     bomb = sign('{"a":"' + "a" * 200_000 + '"}', key=OTHER_KEY)
-    result = inspect("--json", "; ".join(f"session={bomb}" for _ in range(20)))
-    assert (result.status, len(result.cookies)) == (1, 20)
+    good = sign('{"a":"' + "b" * 200_000 + '"}')
+    cookies = inspect("--json", f"session={bomb}; session={good}; session={GOOD}").cookies
+    assert [cookie["payload"] is not None for cookie in cookies] == [False, True, True]
+    assert [cookie["verified"] for cookie in cookies] == [False, True, True]
+
+
+@pytest.mark.parametrize("number", [1, 30, 300])
+def test_lines_are_bounded(inspect: Inspect, number: int) -> None:
+    """What would take many deep lines is written on one."""
+    inner = ",".join(["0"] * (MAX_PAYLOAD // 2 // number - 110))
+    token = sign('{"a":' + "[" * 90 + inner + "]" * 90 + "}")
+    header = "; ".join(f"session={token}" for _ in range(number))[:MAX_INPUT]
+    out = inspect(header).out
+    assert len(out) < 4 * MAX_PAYLOAD + 10 * len(header)
+    assert re.search(r"  payload  \{.*\[\[\[0, 0, ", out)
+
+
+def test_what_fits_has_its_lines(inspect: Inspect) -> None:
+    """What is small is written on as many lines as it takes, however many tokens there are."""
+    out = inspect("; ".join(f"session={GOOD}" for _ in range(200))).out
+    assert out.count('             "visits": 3,\n') == 200
 
 
 # -- another interface ------------------------------------------------------------------------------------------------
@@ -568,6 +601,27 @@ def test_subprocess() -> None:
     result = subprocess.run(command, input=f"Cookie: {answer.cookie}", capture_output=True, text=True, env=environ)
     assert result.stderr == ""
     assert (result.returncode, json.loads(result.stdout)["cookies"][0]["payload"]["visits"]) == (0, 1)
+
+
+@pytest.mark.parametrize("kind", ["encrypted"], indirect=True)
+def test_token_that_looks_like_an_option(kind: Kind, inspect: Inspect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An encrypted token may begin with a dash: it is taken behind two of them, and from standard input."""
+    tokens = (kind.write('{"a":1}', START, KEY, make_salt()) for _ in count())
+    token = next(token for token in tokens if token.startswith("-"))
+    assert inspect("--json", "--", token).cookie["payload"] == {"a": 1}
+    send(monkeypatch, token.encode())
+    assert inspect("--json").cookie["payload"] == {"a": 1}
+    with pytest.raises(SystemExit) as exit_info:
+        main(["inspect", token])
+    assert exit_info.value.code == 2
+
+
+def test_help_says_what_to_do_with_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help says what to do with a token that looks like an option."""
+    with pytest.raises(SystemExit):
+        main(["inspect", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert 'begins with - looks like an option: write "inspect -- TOKEN", or send it to standard input' in shown
 
 
 def test_help_says_what_the_status_means(capsys: pytest.CaptureFixture[str]) -> None:

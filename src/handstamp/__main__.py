@@ -43,7 +43,10 @@ SESSION_IDLE_LIFETIME, SESSION_ABSOLUTE_LIFETIME), keys never from an argument: 
 If no key fits, or there is none, the payload is shown all the same, marked NOT VERIFIED: anybody may have written it.
 """
 
-INSPECT_STATUS = "The exit status is 0 for a good cookie, 1 for a bad or an unverified one or none, 2 for wrong use."
+INSPECT_NOTES = """\
+A token that begins with - looks like an option: write "inspect -- TOKEN", or send it to standard input. The exit status
+is 0 for a good cookie, 1 for a bad or an unverified one or none, 2 for wrong use.
+"""
 
 
 # -- the commands -----------------------------------------------------------------------------------------------------
@@ -81,7 +84,7 @@ def main(arguments: Sequence[str] | None = None, clock: Callable[[], float] = ti
     secret = commands.add_parser("secret", help="print a fresh SECRET_KEY")
     secret.set_defaults(run=print_secret)
     inspect = commands.add_parser(
-        "inspect", help="show what a session cookie holds", description=INSPECT_HELP, epilog=INSPECT_STATUS
+        "inspect", help="show what a session cookie holds", description=INSPECT_HELP, epilog=INSPECT_NOTES
     )
     add_inspect_arguments(inspect)
     inspect.set_defaults(run=partial(print_inspection, now=int(clock()), refuse=inspect.error))

@@ -21,10 +21,13 @@ from .exceptions import BadToken, RejectReason
 from .lazy import CREATED, SecureCookieSession
 from .settings import Settings
 from .signed import SecureCookieSessionInterface
-from .tokens import Codec, decode_base64
+from .tokens import MAX_PAYLOAD, Codec, decode_base64
 
 #: The reason that only an inspection can have: there is no key to check a signature with.
 NO_KEY = "no_key"
+
+#: Bytes of JSON to which all payloads of a header together may come, as the one of a token may: packed, they are small.
+MAX_SHOWN = MAX_PAYLOAD
 
 Interfaces: TypeAlias = Sequence[SecureCookieSessionInterface]
 
@@ -37,7 +40,8 @@ class Finding(NamedTuple):
     :ivar reason: why the middleware would refuse it: a :class:`RejectReason` or :data:`NO_KEY`
     :ivar size: bytes of name and value
     :ivar key: ``current``, ``fallback 1`` and so on
-    :ivar payload: the payload as JSON, its types in their tags
+    :ivar payload_size: bytes of the payload
+    :ivar payload: the payload as JSON, its types in their tags; ``None`` too if the header holds more than is shown
     """
 
     name: str
@@ -50,6 +54,7 @@ class Finding(NamedTuple):
     permanent: bool | None = None
     idle_end: int | None = None
     absolute_end: int | None = None
+    payload_size: int | None = None
     payload: dict[str, Any] | None = None
 
     @property
@@ -87,7 +92,20 @@ def _inspect_all(interfaces: Interfaces, settings: Settings, text: str, now: int
     for name, token in _find_candidates(interfaces, settings, text, named):
         codec = _find_codec(interfaces, settings, name, token) or interfaces[0].get_codec(settings, name)
         found.append(_inspect_token(codec, settings, name, token, now))
-    return found
+    return _add_payloads(found)
+
+
+def _add_payloads(found: list[tuple[Finding, str]]) -> list[Finding]:
+    """Add as many payloads as may be shown; what anybody may have written leaves room for what a key has signed."""
+    findings = [finding for finding, _ in found]
+    room = MAX_SHOWN
+    for index in sorted(range(len(found)), key=lambda index: not findings[index].verified):
+        finding, text = found[index]
+        size = finding.payload_size
+        if size is not None and size <= room:
+            room -= size
+            findings[index] = finding._replace(payload=json.loads(text))
+    return findings
 
 
 # -- candidates -------------------------------------------------------------------------------------------------------
@@ -166,21 +184,19 @@ class _Judge(SecureCookieSessionInterface):
         self._reason = reason
 
 
-def _inspect_token(codec: Codec, settings: Settings, name: str, token: str, now: int) -> Finding:
+def _inspect_token(codec: Codec, settings: Settings, name: str, token: str, now: int) -> tuple[Finding, str]:
+    """Return a finding without its payload, and the payload's text."""
     reason = _Judge(codec, name, now).judge(settings, token)
-    return Finding(name, reason, len(name) + len(token), **_read_token(codec, settings, token, now))
-
-
-def _read_token(codec: Codec, settings: Settings, token: str, now: int) -> dict[str, Any]:
-    """Return what a token says, as far as it can be read."""
     facts: dict[str, Any] = {}
+    text = ""
     with suppress(BadToken, ValueError):
         content, issued, key = _unseal(codec, token)
         facts |= {"key": key, "issued": issued, "age": now - issued}
-        text = codec.unpack(content).decode()
+        unpacked = codec.unpack(content)
+        text = unpacked.decode()
         facts |= _read_data(payload.loads(text), settings, issued)
-        facts["payload"] = json.loads(text)
-    return facts
+        facts["payload_size"] = len(unpacked)
+    return Finding(name, reason, len(name) + len(token), **facts), text
 
 
 def _unseal(codec: Codec, token: str) -> tuple[bytes, int, str | None]:

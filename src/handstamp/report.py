@@ -12,7 +12,7 @@ from textwrap import indent
 
 from .cookies import MAX_COOKIE
 from .exceptions import RejectReason
-from .inspection import NO_KEY, Finding
+from .inspection import MAX_SHOWN, NO_KEY, Finding
 from .lifetimes import CLOCK_TOLERANCE
 
 #: What is said of each reason for which a cookie is refused.
@@ -37,8 +37,24 @@ def format_json(findings: list[Finding], now: int) -> str:
 
 def format_text(findings: list[Finding], now: int) -> str:
     """Write findings for people."""
-    blocks = [f"{finding.name}: {_format_verdict(finding)}\n{_format_rows(finding, now)}" for finding in findings]
+    blocks = []
+    room = MAX_SHOWN
+    for finding in findings:
+        shown = _format_payload(finding, room)
+        room -= len(shown)
+        blocks.append(f"{finding.name}: {_format_verdict(finding)}\n{_format_rows(finding, now)}{shown}")
     return "\n".join(blocks) or "no session cookie found\n"
+
+
+def _format_payload(finding: Finding, room: int) -> str:
+    """Write a payload on as many lines as it takes; where there is no room for them, on one."""
+    if finding.payload is None:
+        return "" if finding.payload_size is None else _format_row("payload", _LEFT_OUT.format(finding.payload_size))
+    lines = _format_row("payload", indent(json.dumps(finding.payload, indent=2), _MARGIN).lstrip())
+    return lines if len(lines) <= room else _format_row("payload", json.dumps(finding.payload))
+
+
+_LEFT_OUT = f"left out: {{}} bytes, and those of all cookies together are shown up to {MAX_SHOWN}"
 
 
 def _format_verdict(finding: Finding) -> str:
@@ -48,7 +64,11 @@ def _format_verdict(finding: Finding) -> str:
 
 
 def _format_rows(finding: Finding, now: int) -> str:
-    return "".join(f"  {label:<8} {text}\n" for label, text in _find_rows(finding, now))
+    return "".join(_format_row(label, text) for label, text in _find_rows(finding, now))
+
+
+def _format_row(label: str, text: str) -> str:
+    return f"  {label:<8} {text}\n"
 
 
 def _find_rows(finding: Finding, now: int) -> Iterator[tuple[str, str]]:
@@ -64,8 +84,6 @@ def _find_rows(finding: Finding, now: int) -> Iterator[tuple[str, str]]:
         if seconds is not None:
             yield label, f"{_format_time(seconds)} ({_format_distance(seconds - now)}){condition}"
     yield "size", f"{finding.size} of {MAX_COOKIE} bytes"
-    if finding.payload is not None:
-        yield "payload", indent(json.dumps(finding.payload, indent=2), _MARGIN).lstrip()
 
 
 _MARGIN = " " * 11
