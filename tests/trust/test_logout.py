@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import pytest
 from helpers import DAY, HOUR, Action, Answer, Site
@@ -32,6 +32,19 @@ def run_recipe() -> dict[str, Any]:
     names: dict[str, Any] = {}
     exec(textwrap.dedent(recipe), names)
     return names
+
+
+def read_end(session: Any, now: float) -> datetime:
+    """Return the time that the README's formula gives, as it stands there, at a time between two whole seconds."""
+
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls.fromtimestamp(now, tz)
+
+    (formula,) = re.findall(r"``valid_after\[user\] = (.*?)``", README.read_text("utf-8"))
+    end: datetime = eval(formula, {"datetime": Stopped, "UTC": UTC, "timedelta": timedelta, "session": session})
+    return end
 
 
 def _sign_in(session: Any) -> None:
@@ -151,13 +164,17 @@ class Revocable(NamedTuple):
         names = run_recipe()
         return cls(signed_in(make_interface(names["RevocableInterface"])), names["valid_after"])
 
-    def end_all(self, user: str) -> None:
-        """End every session of a user, as the README tells it, at a time between two whole seconds."""
-        self.valid_after[user] = datetime.fromtimestamp(self.site.clock() + 0.5, UTC)
+    def end_all(self, user: str, session: Any) -> None:
+        """End every session of a user, the one at hand too, as the README tells it."""
+        self.valid_after[user] = read_end(session, self.site.clock() + 0.5)
 
     def sign_out(self) -> None:
         """Sign out, and end every other session as well."""
-        self.site.visit(lambda session: (self.end_all(session["user"]), session.invalidate()))
+        self.site.visit(lambda session: (self.end_all(session["user"], session), session.invalidate()))
+
+    def sign_out_everywhere(self) -> None:
+        """End every session of the user, and leave the cookie of the one at hand where it is."""
+        self.site.visit(lambda session: self.end_all(session["user"], session))
 
 
 @pytest.mark.parametrize("age", [0, 2 * DAY], ids=["fresh", "due"])
@@ -200,6 +217,32 @@ def test_signing_in_again() -> None:
     assert site.visit(_user).result == "Ada"
 
 
+@pytest.mark.parametrize("ahead", [0, 1, 60])
+def test_signed_out_everywhere(ahead: int) -> None:
+    """With the recipe the session at hand ends too, though the clock that began it be a minute ahead of this one."""
+    recipe = Revocable.make()
+    site = recipe.site
+    site.clock.advance(ahead)
+    site.visit(_sign_in)
+    site.clock.advance(-ahead)
+    recipe.sign_out_everywhere()
+    assert site.visit(_user).result is None
+
+
+@pytest.mark.parametrize("age", [0, HOUR])
+def test_signed_out_everywhere_and_in_again(age: int) -> None:
+    """With the recipe a sign-in in the next second is in, however young the session was that ended."""
+    recipe = Revocable.make()
+    site = recipe.site
+    site.visit(_sign_in)
+    site.clock.advance(age)
+    recipe.sign_out_everywhere()
+    assert site.visit(_user).result is None
+    site.clock.advance(1)
+    site.visit(_sign_in)
+    assert site.visit(_user).result == "Ada"
+
+
 def test_signing_in_within_the_second() -> None:
     """With the recipe a sign-in in the second of the logout is ended too: times are whole, and no doubt is a pass."""
     recipe = Revocable.make()
@@ -221,5 +264,5 @@ def test_others_stay() -> None:
     """With the recipe nobody else is logged out."""
     recipe = Revocable.make()
     site = recipe.site
-    recipe.end_all("Eve")
+    site.visit(lambda session: recipe.end_all("Eve", session))
     assert site.visit(_user).result == "Ada"
