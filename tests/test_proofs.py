@@ -26,8 +26,8 @@ def read_document() -> nodes.document:
 
 
 def read_rows() -> list[list[nodes.entry]]:
-    """Return the cells of each row of the table."""
-    (table,) = read_document().findall(nodes.table)
+    """Return the cells of each row of the table of proofs."""
+    (table,) = (table for table in read_document().findall(nodes.table) if "proofs" in table["names"])
     (body,) = table.findall(nodes.tbody)
     return [list(row.findall(nodes.entry)) for row in body.findall(nodes.row)]
 
