@@ -21,6 +21,7 @@ PACKAGE = Path(handstamp.__file__).parent
 #: A module imports only from those above it.
 ORDER = [
     "exceptions",
+    "culprits",
     "payload",
     "cookies",
     "lifetimes",

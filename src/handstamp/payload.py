@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
@@ -273,37 +273,13 @@ _decode = json.JSONDecoder(parse_float=_load_float, parse_constant=_refuse_const
 
 
 def _explain(value: Any) -> UnserializableValue:
-    found = next(_find_culprits("session", value, ()), None)
+    from .culprits import Search  # here, since most applications do without it
+
+    found = next(Search(_is_writable, MAX_DEPTH).find_culprits("session", value), None)
     if found is None:
         return UnserializableValue(f"session is nested too deeply, more than {MAX_DEPTH} levels; keep less of it")
     known = ", ".join(sorted(kind.__name__ for kind in _DUMPERS.keys() | ATOMS))
     return UnserializableValue(f"{found[0]} ({found[1]}) has no exact form in a session; convert it to one of: {known}")
-
-
-def _find_culprits(path: str, value: Any, parents: tuple[int, ...]) -> Iterator[tuple[str, str]]:
-    """Yield the path and a description of everything that cannot be written, the first first."""
-    kind = type(value)
-    if id(value) in parents:
-        yield path, f"{kind.__name__} that contains itself"
-    elif kind in (dict, list, tuple, set):
-        if len(parents) < MAX_DEPTH:
-            yield from _find_inner_culprits(path, value, (*parents, id(value)))
-    elif not _is_writable(value):
-        yield path, _DESCRIPTIONS.get(kind, "{kind}").format(kind=kind.__name__, value=value)
-
-
-def _find_inner_culprits(path: str, value: Any, parents: tuple[int, ...]) -> Iterator[tuple[str, str]]:
-    if type(value) is not dict:
-        for index, item in enumerate(value):
-            yield from _find_culprits(f"{path}[{index}]", item, parents)
-        return
-    for key in value:
-        if type(key) is not str:
-            yield path, f"dict with a key of type {type(key).__name__}"
-        elif not _is_writable(key):
-            yield path, "dict with a key that is a str with a lone surrogate"
-    for key, item in value.items():
-        yield from _find_culprits(f"{path}[{key!r}]", item, parents)
 
 
 def _is_writable(value: Any) -> bool:
@@ -312,13 +288,3 @@ def _is_writable(value: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
-
-
-_DESCRIPTIONS = {
-    float: "float {value}",
-    Decimal: "Decimal {value}",
-    str: "str with a lone surrogate",
-    int: "int with too many digits",
-    datetime: "datetime in a zone without an offset in whole seconds",
-    time: "time in a zone without an offset in whole seconds",
-}
