@@ -38,7 +38,7 @@ from helpers import (
     unsign,
     unstamp,
 )
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
 from kinds import KINDS, current, decode, encode, make_interface, make_salt, stock_serializer
@@ -462,6 +462,21 @@ def test_refresh(settings: dict[str, Any], permanent: bool, age: int, is_issued:
     ]
 
 
+@pytest.mark.parametrize("every", [1, 60, HOUR // 10, HOUR // 10 + 1, HOUR // 2, HOUR - HOUR // 10, HOUR])
+def test_readers_stay(every: int) -> None:
+    """Whoever only reads, as seldom as the idle limit allows, is never lost, and gets data seldom sent again."""
+    site = Site({"SESSION_IDLE_LIFETIME": HOUR})
+    site.visit(_write)
+    visits = max(20, 2 * HOUR // every)
+    issued = 0
+    for _ in range(visits):
+        site.clock.advance(every)
+        answer = site.visit(dict)
+        assert answer.result == {"n": 1}
+        issued += len(answer.cookies)
+    assert issued <= visits * every // (HOUR // 10)
+
+
 def test_refresh_needs_access() -> None:
     """A session that is not accessed is not issued anew, however old its token is."""
     site = Site({"SESSION_REFRESH_INTERVAL": 0})
@@ -722,6 +737,21 @@ WEAKER = {
 def test_no_other_codec(token: str) -> None:
     """When the signature fails no other codec is tried, weaker or not, be it with the right key."""
     assert Site(clock=Clock(time.time())).visit(dict, **_with(token)).result == {}
+
+
+PURPOSES = st.sampled_from(["handstamp.signed", "handstamp.encrypted"]) | st.text("a127:", min_size=1)
+NAMES = st.text("s17!#$%&'*+-.^_`|~", min_size=1, max_size=12)
+
+
+@given(PURPOSES, NAMES, PURPOSES, NAMES)
+@example("a:7", "session", "a", "7session")
+@example("a2", "s", "a", "1s")
+def test_purpose_and_name_are_apart(purpose: str, name: str, other_purpose: str, other_name: str) -> None:
+    """What a token is bound to differs for each purpose and each legal name: the two cannot run into each other."""
+    one, other = SecureCookieSessionInterface(), SecureCookieSessionInterface()
+    one.purpose, other.purpose = purpose, other_purpose
+    is_same = (purpose, name) == (other_purpose, other_name)
+    assert (one.get_salt(name) == other.get_salt(other_name)) is is_same
 
 
 def test_value_under_another_name() -> None:

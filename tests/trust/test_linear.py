@@ -10,6 +10,7 @@ import hashlib
 import sys
 from typing import Any, ClassVar, Self
 
+import kinds
 import pytest
 from helpers import DAY, OLD_KEY, SETTINGS, START, Clock, on_clock, stamp
 from webob import Request
@@ -74,9 +75,9 @@ JUNK = {
 }
 
 
-def measure(header: str) -> tuple[int, int, bool]:
+def measure(header: str, interface: SecureCookieSessionInterface | None = None) -> tuple[int, int, bool]:
     """Return how many calls and hashed bytes a header costs, and whether a session was found in it."""
-    interface = on_clock(CountingInterface(), Clock())
+    interface = on_clock(interface or CountingInterface(), Clock())
     request = Request({"HTTP_COOKIE": header})
     session = interface.open_session(READY, request)
     interface.get_codec(READY, "session")
@@ -107,10 +108,31 @@ def test_work_is_linear(piece: str) -> None:
     assert all(work <= 3 * KEYS * len(header) for work, header in zip(hashed, headers, strict=True))
 
 
-@pytest.mark.parametrize("kind", ["ours, empty", "ours, malformed", "ours, dots", "ours, too long", "not ASCII"])
-def test_what_is_not_well_formed_costs_no_hash(kind: str) -> None:
+@pytest.mark.parametrize("junk", ["another key", "ended", "good", "too long", "form", "empty", "other cookies"])
+def test_work_is_linear_encrypted(junk: str) -> None:
+    """So it is where cookies are encrypted."""
+    with kinds.testing("encrypted"):
+        good = stamp({"user": "Ada"})
+        piece = {
+            "another key": f"session={stamp({'user': 'Ada'}, key=OLD_KEY + ', or another')}; ",
+            "ended": f"session={stamp({'user': 'Ada'}, at=START - 40 * DAY)}; ",
+            "good": f"session={good}; ",
+            "too long": f"session={'x' * 5000}; ",
+            "form": f"session={'A' * 123}; ",
+            "empty": "session=; ",
+            "other cookies": "a=b; ",
+        }[junk]
+        headers = [piece * (length * 1024 // len(piece)) + f"; session={good}" for length in (4, 16, 64)]
+        calls, _, found = zip(*(measure(header, kinds.make_interface()) for header in headers), strict=True)
+    assert found == (True, True, True)
+    assert calls[1] <= 4.2 * calls[0]
+    assert calls[2] <= 4.2 * calls[1]
+
+
+@pytest.mark.parametrize("junk", ["ours, empty", "ours, malformed", "ours, dots", "ours, too long", "not ASCII"])
+def test_what_is_not_well_formed_costs_no_hash(junk: str) -> None:
     """Only what is well-formed and of legal length costs an HMAC."""
-    _, hashed, found = measure(JUNK[kind] * 100)
+    _, hashed, found = measure(JUNK[junk] * 100)
     assert (hashed, found) == (0, False)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import kinds
 import pytest
 from helpers import SETTINGS, Clock, Site, on_clock, sign, stock_serializer
 from webob import Request
@@ -58,7 +59,61 @@ def visit(token: str) -> Any:
 
 WHOLE = zlib.compress(b'{"a":1}')
 
-JUNK = {
+#: Payloads that are none, by what is wrong.
+TEXTS = {
+    "bad text: a byte order mark": '\ufeff{"a":1}',
+    "bad JSON: none": "a=1",
+    "bad JSON: nothing": "",
+    "bad JSON: cut": '{"a":',
+    "bad JSON: two": "{}{}",
+    "bad JSON: Python": "{'a':1}",
+    "bad JSON: a comma": '{"a":1,}',
+    "bad JSON: NaN": '{"a":NaN}',
+    "bad JSON: Infinity": '{"a":-Infinity}',
+    "bad JSON: a control character": '{"a":"\n"}',
+    "another type: list": "[]",
+    "another type: pairs": '[["a",1]]',
+    "another type: null": "null",
+    "another type: text": '"a"',
+    "another type: number": "1",
+    "nesting: lists, 100,000 deep": nest(100_000),
+    "nesting: lists, never closed": '{"a":' + "[" * 100_000,
+    "nesting: dicts, never closed": '{"a":' * 40_000,
+    "nesting: tags, never closed": '{"a":' + '{"~tuple":[' * 20_000,
+    "nesting: closed, never opened": "]" * 100_000,
+    "a huge float": '{"a":1e999}',
+    "a huge float of many digits": f'{{"a":{"1" * 100_000}.5}}',
+    "a huge integer": f'{{"a":{"1" * 100_000}}}',
+    "a huge integer in a tag": f'{{"a":{{"~timedelta":[{"1" * 4000},0,0]}}}}',
+    "a lone surrogate": '{"a":"\\ud800"}',
+    "a lone surrogate, the lower": '{"a":["\\udfff"]}',
+    "a lone surrogate as a key": '{"\\ud800":1}',
+    "surrogates in the wrong order": '{"a":"\\udc00\\ud800"}',
+    "an unknown tag": '{"a":{"~pickle":"Y29zCnN5c3RlbQo="}}',
+    "an unknown tag, nothing": '{"a":{"~":1}}',
+    "a tag in another case": '{"a":{"~Tuple":[]}}',
+    "a wrong value: tuple": '{"a":{"~tuple":"ab"}}',
+    "a wrong value: set of lists": '{"a":{"~set":[[]]}}',
+    "a wrong value: set with equals": '{"a":{"~set":[1,true]}}',
+    "a wrong value: bytes": '{"a":{"~bytes":"é"}}',
+    "a wrong value: bytes, padded": '{"a":{"~bytes":"QQ"}}',
+    "a wrong value: datetime": '{"a":{"~datetime":"2023-02-30T00:00:00"}}',
+    "a wrong value: date": '{"a":{"~date":"20230101"}}',
+    "a wrong value: time": '{"a":{"~time":"25:00:00"}}',
+    "a wrong value: timedelta": '{"a":{"~timedelta":[1e308,0,0]}}',
+    "a wrong value: timedelta, endless": '{"a":{"~timedelta":[999999999,86400,0]}}',
+    "a wrong value: decimal": '{"a":{"~decimal":"sNaN"}}',
+    "a wrong value: decimal, endless": f'{{"a":{{"~decimal":"1E{"9" * 100_000}"}}}}',
+    "a wrong value: uuid": '{"a":{"~uuid":"{00000000-0000-0000-0000-000000000000}"}}',
+    "a wrong value: dict": '{"a":{"~dict":{"b":1}}}',
+    "a wrong value: null": '{"a":{"~tuple":null}}',
+    "a wrong value: _created": '{"a":1,"_created":"yesterday"}',
+    "a wrong value: _created, a huge integer": f'{{"a":1,"_created":{"1" * 4000}}}',
+    "a wrong value: _created, a tag": '{"a":1,"_created":{"~tuple":[1]}}',
+}
+
+#: What is wrong before there is a payload, in signed tokens.
+TOKENS = {
     "bad base64: a length that cannot be": seal(b"eyJhI"),
     "bad base64: unused bits": seal(b"e31"),
     "bad base64: padding": seal(b"e30="),
@@ -78,63 +133,31 @@ JUNK = {
     "a zip bomb, one byte over": seal_packed(zlib.compress(b'{"a":"' + b"x" * (MAX_PAYLOAD - 7) + b'"}', 9)),
     "bad text: no UTF-8": seal(encode(b'{"a":"\xff"}')),
     "bad text: UTF-16": seal(encode('{"a":1}'.encode("utf-16"))),
-    "bad text: a byte order mark": sign('\ufeff{"a":1}'),
     "bad text: a surrogate in UTF-8": seal(encode(b'{"a":"\xed\xa0\x80"}')),
-    "bad JSON: none": sign("a=1"),
-    "bad JSON: nothing": sign(""),
-    "bad JSON: cut": sign('{"a":'),
-    "bad JSON: two": sign("{}{}"),
-    "bad JSON: Python": sign("{'a':1}"),
-    "bad JSON: a comma": sign('{"a":1,}'),
-    "bad JSON: NaN": sign('{"a":NaN}'),
-    "bad JSON: Infinity": sign('{"a":-Infinity}'),
-    "bad JSON: a control character": sign('{"a":"\n"}'),
-    "another type: list": sign("[]"),
-    "another type: pairs": sign('[["a",1]]'),
-    "another type: null": sign("null"),
-    "another type: text": sign('"a"'),
-    "another type: number": sign("1"),
-    "nesting: lists, 100,000 deep": sign(nest(100_000)),
-    "nesting: lists, never closed": sign('{"a":' + "[" * 100_000),
-    "nesting: dicts, never closed": sign('{"a":' * 40_000),
-    "nesting: tags, never closed": sign('{"a":' + '{"~tuple":[' * 20_000),
-    "nesting: closed, never opened": sign("]" * 100_000),
-    "a huge float": sign('{"a":1e999}'),
-    "a huge float of many digits": sign(f'{{"a":{"1" * 100_000}.5}}'),
-    "a huge integer": sign(f'{{"a":{"1" * 100_000}}}'),
-    "a huge integer in a tag": sign(f'{{"a":{{"~timedelta":[{"1" * 4000},0,0]}}}}'),
-    "a lone surrogate": sign('{"a":"\\ud800"}'),
-    "a lone surrogate, the lower": sign('{"a":["\\udfff"]}'),
-    "a lone surrogate as a key": sign('{"\\ud800":1}'),
-    "surrogates in the wrong order": sign('{"a":"\\udc00\\ud800"}'),
-    "an unknown tag": sign('{"a":{"~pickle":"Y29zCnN5c3RlbQo="}}'),
-    "an unknown tag, nothing": sign('{"a":{"~":1}}'),
-    "a tag in another case": sign('{"a":{"~Tuple":[]}}'),
-    "a wrong value: tuple": sign('{"a":{"~tuple":"ab"}}'),
-    "a wrong value: set of lists": sign('{"a":{"~set":[[]]}}'),
-    "a wrong value: set with equals": sign('{"a":{"~set":[1,true]}}'),
-    "a wrong value: bytes": sign('{"a":{"~bytes":"é"}}'),
-    "a wrong value: bytes, padded": sign('{"a":{"~bytes":"QQ"}}'),
-    "a wrong value: datetime": sign('{"a":{"~datetime":"2023-02-30T00:00:00"}}'),
-    "a wrong value: date": sign('{"a":{"~date":"20230101"}}'),
-    "a wrong value: time": sign('{"a":{"~time":"25:00:00"}}'),
-    "a wrong value: timedelta": sign('{"a":{"~timedelta":[1e308,0,0]}}'),
-    "a wrong value: timedelta, endless": sign('{"a":{"~timedelta":[999999999,86400,0]}}'),
-    "a wrong value: decimal": sign('{"a":{"~decimal":"sNaN"}}'),
-    "a wrong value: decimal, endless": sign(f'{{"a":{{"~decimal":"1E{"9" * 100_000}"}}}}'),
-    "a wrong value: uuid": sign('{"a":{"~uuid":"{00000000-0000-0000-0000-000000000000}"}}'),
-    "a wrong value: dict": sign('{"a":{"~dict":{"b":1}}}'),
-    "a wrong value: null": sign('{"a":{"~tuple":null}}'),
-    "a wrong value: _created": sign('{"a":1,"_created":"yesterday"}'),
-    "a wrong value: _created, a huge integer": sign(f'{{"a":1,"_created":{"1" * 4000}}}'),
-    "a wrong value: _created, a tag": sign('{"a":1,"_created":{"~tuple":[1]}}'),
 }
 
 
-@pytest.mark.parametrize("token", JUNK.values(), ids=JUNK)
-def test_no_session(token: str) -> None:
-    """What is no session is an empty one."""
+@pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
+def test_no_payload(token: str) -> None:
+    """What holds no payload is an empty session."""
     assert visit(token) == {}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_no_session(text: str) -> None:
+    """What is no session is an empty one."""
+    assert visit(sign(text)) == {}
+
+
+FITTING = {name: text for name, text in TEXTS.items() if len(text.encode()) < 2900}
+
+
+@pytest.mark.parametrize("text", FITTING.values(), ids=FITTING)
+def test_no_session_encrypted(text: str) -> None:
+    """What is no session is an empty one when it is validly encrypted, too. (Nothing is packed there.)"""
+    with kinds.testing("encrypted"):
+        assert visit(sign(text)) == {}
+        assert visit(sign('{"a":1}')) == {"a": 1}
 
 
 # -- what is a session, of a kind -------------------------------------------------------------------------------------
