@@ -1,14 +1,16 @@
-"""The jobs of this project: nox -l lists them, and nox alone runs the tests, lint and typing."""
+"""The jobs of this project: nox -l lists them, and nox alone runs the tests, lint, typing and the package's checks."""
 
 import os
 import secrets
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2025.5.1"
-nox.options.sessions = ["lint", "typing", "tests"]
+nox.options.sessions = ["lint", "typing", "tests", "package"]
 # virtualenv comes with nox, and brings its own pip: nothing else has to be on the machine.
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
@@ -27,6 +29,11 @@ if sys.version_info > (3, 13) and THIS_PYTHON not in PYTHONS:
 def install(session: nox.Session, *groups: str) -> None:
     """Install the package with its extras, editable, and the dependency groups, in one go: pip then sees all bounds."""
     session.install("--editable", ".[encryption]", *nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+def choose_hash() -> str:
+    """Return another hash each time: the tests' names hold sets, in an order that all processes must share."""
+    return str(secrets.randbelow(2**32))
 
 
 @nox.session
@@ -55,10 +62,49 @@ def tests(session: nox.Session) -> None:
         return
     # A data file for each interpreter, so that none profits from what another has covered.
     session.env["COVERAGE_FILE"] = f".coverage.{session.python}"
-    # The tests' names hold sets: in the order of one hash, another each time, the same for all processes.
-    session.env["PYTHONHASHSEED"] = str(secrets.randbelow(2**32))
+    session.env["PYTHONHASHSEED"] = choose_hash()
     session.run("pytest", "--numprocesses=auto", "--cov", "--cov-report=")
     session.run("coverage", "report")
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build wheel and sdist, check both, and run tests of the sdist on the installed wheel; arguments go to pytest."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "package"))
+    with tempfile.TemporaryDirectory() as place:  # outside of the tree: nothing is found that was not installed
+        dist = Path(place, "dist")
+        session.run("python", "-m", "build", "--outdir", str(dist))
+        (wheel,), (sdist,) = dist.glob("*.whl"), dist.glob("*.tar.gz")
+        session.run("twine", "check", "--strict", str(wheel), str(sdist))
+        session.run("check-wheel-contents", str(wheel))
+        shutil.unpack_archive(sdist, place, filter="data")
+        session.chdir(Path(place, sdist.name.removesuffix(".tar.gz")))
+        shutil.rmtree("src")
+        test_installed(session, wheel, Path(place, "venv"))
+
+
+# What a package can lack shows in any test of a module. Attacks, browsers and peers, which make up two thirds of the
+# time, meet the same code in the tests session; "nox -s package -- tests" runs the attacks too.
+QUICK = ("--ignore=tests/trust", "-m", "not browser")
+
+
+def test_installed(session: nox.Session, wheel: Path, venv: Path) -> None:
+    """Install a wheel into a new environment, alone and then with its extras, and test it there."""
+    session.run(sys.executable, "-m", "virtualenv", "--quiet", str(venv), external=True)
+    python = str(venv / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+    install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    session.run(*install, str(wheel), external=True)
+    session.run(python, "-m", "pip", "check", external=True)
+    session.run(python, "-W", "ignore", "-m", "handstamp", "secret", external=True, silent=True)
+    extras = ",".join(PYPROJECT["project"]["optional-dependencies"])
+    groups = nox.project.dependency_groups(PYPROJECT, "tests")
+    session.run(*install, f"{wheel}[{extras}]", *groups, external=True)
+    session.env["PYTHONHASHSEED"] = choose_hash()
+    args = session.posargs or QUICK
+    # The benchmark's contestants are not installed here.
+    session.run(
+        python, "-m", "pytest", "--quiet", "--numprocesses=auto", "--ignore=tests/benchmarks", *args, external=True
+    )
 
 
 @nox.session(default=False)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Thread
 from typing import Any, NamedTuple, TypeVar
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
@@ -143,6 +146,26 @@ def serve(app: WSGIApp, environ: Environ) -> Answer:
         body.close()
     ((status, headers),) = head
     return Answer(status, headers, b"".join(chunks))
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Write no log."""
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@contextmanager
+def running(app: WSGIApp) -> Iterator[str]:
+    """Serve an application on a free port; the url has no slash at its end."""
+    with make_server("127.0.0.1", 0, app, handler_class=QuietHandler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 # -- a browser --------------------------------------------------------------------------------------------------------

@@ -10,10 +10,12 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import handstamp
+import handstamp.testing
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(handstamp.__file__).parent
@@ -47,6 +49,9 @@ ORDER = [
 
 #: What the extras bring.
 EXTRAS = ["cryptography", "redis", "sqlalchemy"]
+
+#: What ``handstamp.testing`` knows without importing it.
+CLIENTS = ["flask", "httpx", "requests", "webtest", "werkzeug"]
 
 MODULES = sorted(path.relative_to(PACKAGE).with_suffix("").parts for path in PACKAGE.rglob("*.py"))
 
@@ -92,7 +97,7 @@ def test_every_module_has_its_place(module: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
 def test_imports_go_one_way(module: tuple[str, ...]) -> None:
-    """A module imports only from those above it; the stores may import from each other."""
+    """A module imports only from those above it; those of one room may import from each other."""
     own = ORDER.index(module[0])
     above = ORDER[: own + 1] if len(module) > 1 else ORDER[:own]
     assert set(find_imports(module)) - {""} <= set(above)
@@ -103,44 +108,51 @@ def test_imports_are_seen() -> None:
     assert {"exceptions", "cookies", "checks", "lifetimes"} <= set(find_imports(("settings",)))
 
 
-def test_importing_needs_no_extra() -> None:
-    """Importing handstamp does not so much as look for what the extras bring."""
+@pytest.mark.parametrize("package", ["handstamp", "handstamp.testing"])
+def test_importing_needs_no_extra(package: str) -> None:
+    """Importing a package does not so much as look for what the extras bring, or for a test's client."""
     script = f"""
 import sys
 
 class Spy:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {EXTRAS!r}:
+        if name.partition(".")[0] in {EXTRAS + CLIENTS!r}:
             print(name)
 
 sys.meta_path.insert(0, Spy())
-import handstamp
-print("imported", handstamp.__name__)
+import {package}
+print("imported", {package}.__name__)
 """
     command = [sys.executable, "-W", "ignore", "-c", script]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
-    assert result.stdout == "imported handstamp\n"
+    assert result.stdout == f"imported {package}\n"
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
 
 
-def test_all_is_sorted() -> None:
+PUBLIC = [handstamp, handstamp.testing]
+
+
+@pytest.mark.parametrize("package", PUBLIC, ids=["handstamp", "handstamp.testing"])
+def test_all_is_sorted(package: ModuleType) -> None:
     """``__all__`` is sorted, and names nothing twice."""
-    assert handstamp.__all__ == sorted(set(handstamp.__all__))
+    assert package.__all__ == sorted(set(package.__all__))
 
 
-@pytest.mark.parametrize("name", handstamp.__all__)
-def test_all_is_importable(name: str) -> None:
+@pytest.mark.parametrize(("package", "name"), [(package, name) for package in PUBLIC for name in package.__all__])
+def test_all_is_importable(package: ModuleType, name: str) -> None:
     """Everything in ``__all__`` is there."""
-    assert hasattr(handstamp, name)
+    assert hasattr(package, name)
 
 
-def test_all_is_complete() -> None:
+@pytest.mark.parametrize("package", PUBLIC, ids=["handstamp", "handstamp.testing"])
+def test_all_is_complete(package: ModuleType) -> None:
     """Every public name that ``__init__`` imports is in ``__all__``."""
-    imports = [node for node in ast.parse(read_source(("__init__",))).body if isinstance(node, ast.ImportFrom)]
+    tree = ast.parse(Path(str(package.__file__)).read_text(encoding="utf-8"))
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
     names = {alias.asname or alias.name for node in imports for alias in node.names}
-    assert {name for name in names if not name.startswith("_")} == set(handstamp.__all__)
+    assert {name for name in names if not name.startswith("_")} == set(package.__all__)
 
 
 def test_every_error_is_public() -> None:

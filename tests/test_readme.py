@@ -15,11 +15,17 @@ from wsgiref.validate import validator
 
 import docutils.core
 import pytest
+import requests
+import webtest
+import werkzeug.test
+from helpers import running
+from paste.deploy import loadfilter
 from webob import Request
 
 import handstamp
 from handstamp import SecureCookieSessionInterface, SessionMiddleware, Settings
 from handstamp.__main__ import main
+from handstamp.encrypted import EncryptedCookieSessionInterface
 from handstamp.settings import DEFAULTS
 
 ROOT = Path(__file__).parent.parent
@@ -136,6 +142,19 @@ def test_settings_from_the_environment() -> None:
     assert settings["SECRET_KEY_FALLBACKS"] == ("another key, long enough", "and one more of them")
     assert (settings["SESSION_COOKIE_HTTPONLY"], settings["SESSION_COOKIE_SECURE"]) == (False, True)
     assert settings["PERMANENT_SESSION_LIFETIME"] == timedelta(hours=1)
+
+
+def test_settings_from_an_ini_file(tmp_path: Path) -> None:
+    """The README's section is a filter, and both keys that it tells of beside the settings do what it says."""
+    (section,) = blocks("ini")
+    path = tmp_path / "site.ini"
+    path.write_text(
+        f"[DEFAULT]\nsecret_key = {KEY}\n{section.rstrip()}\nenviron_key = club\n"
+        "session_interface = handstamp.encrypted:EncryptedCookieSessionInterface\n"
+    )
+    app = loadfilter(f"config:{path}", "session")(count)
+    assert (app.settings["SECRET_KEY"], app.environ_key) == (KEY, "club")
+    assert type(app.session_interface) is EncryptedCookieSessionInterface
 
 
 def count(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -256,3 +275,14 @@ def test_encrypted_cookies() -> None:
     cookie = get(names["app"])[0]["Set-Cookie"].partition(";")[0]
     assert "." not in cookie
     assert get(names["app"], cookie)[1] == b"2"
+
+
+def test_testing_ones_own(namespace: dict[str, Any]) -> None:
+    """The README's tests of the program at its head pass, with each client, and fail where the program fails."""
+    names = {"app": namespace["app"], "webtest": webtest, "werkzeug": werkzeug, "requests": requests}
+    code = block_with("session_transaction")
+    with running(namespace["app"]) as url:
+        exec(code, names | {"url": url})
+        namespace["app"].app = count
+        with pytest.raises(AssertionError):
+            exec(code, names | {"url": url})

@@ -1,0 +1,13 @@
+"""Helpers for the tests of your own application; the manual's chapter "Testing your application" shows them at work."""
+
+from .clients import session_transaction
+from .clock import FrozenClock, frozen
+from .cookies import make_cookie, read_cookie
+
+__all__ = [
+    "FrozenClock",
+    "frozen",
+    "make_cookie",
+    "read_cookie",
+    "session_transaction",
+]
