@@ -9,7 +9,7 @@ import re
 import textwrap
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from uuid import UUID
 import docutils.core
 import flask
 import pytest
+import webob.cookies
 from beside_beaker import move_from_beaker
 from docutils import nodes
 from from_beaker import BeakerOnce
@@ -169,6 +170,14 @@ def test_renamed_and_moved(old: Old) -> None:
     assert names_in(site.browser.jar) == {"stamp"}
 
 
+def test_who_has_no_old_cookie(old: Old) -> None:
+    """A visitor without an old cookie is served as ever: one cookie is set, and none is deleted."""
+    site = move(old.once(OLD_KEY))
+    assert site.visit(dict).cookies == []
+    assert site.visit(lambda session: session.update(user=8)).cookie.startswith("stamp=")
+    assert site.visit(dict).result == {"user": 8}
+
+
 def test_fallback_keys(old: Old) -> None:
     """Each of several old keys opens."""
     site = move(old.once("another key, newer", OLD_KEY), old.line(DATA))
@@ -229,6 +238,7 @@ def test_signed_out_stays_out(old: Old, keep_old: bool, action: Callable[[Any], 
         for _ in range(visits):
             assert site.visit(lambda session: session["user"]).result == 7
         site.visit(action)
+        assert old.once.old_cookie.name not in names_in(site.browser.jar)
         site.visit(lambda session: session.clear())
         assert site.visit(dict).result == {}
         assert site.browser.jar == {}
@@ -348,6 +358,7 @@ JUNK = {
     "a lone surrogate": '{"x":"\\ud800"}',
     "too deep": '{"x":' + "[" * 150 + "]" * 150 + "}",
     "very deep": '{"x":' + "[" * 3000,
+    "a bomb of blanks": '{"x":1}' + " " * 2_000_000,
     "a bomb": '{"x":"' + "x" * 2_000_000 + '"}',
 }
 
@@ -650,6 +661,13 @@ def test_pyramid_keys(key: str) -> None:
     assert move(PyramidOnce(key), pyramid_line({"user": 7}, key)).visit(dict).result == {"user": 7}
 
 
+def test_pyramid_made_to_write_json() -> None:
+    """The serializer that the text gives to an older Pyramid writes what is read here."""
+    (name,) = re.findall(r"``serializer=webob\.cookies\.(\w+)\(\)``", MOVING_IN)
+    line = pyramid_line({"user": 7}, serializer=getattr(webob.cookies, name)())
+    assert move(PyramidOnce(OLD_KEY), line).visit(dict).result == {"user": 7}
+
+
 def test_pyramid_options() -> None:
     """A salt and a hash other than Pyramid's own are class attributes."""
 
@@ -791,11 +809,32 @@ def known_names() -> dict[str, set[str]]:
     }
 
 
+def read_cells(table: nodes.table) -> list[list[str]]:
+    """Return the text of a table's cells, row by row."""
+    return [[cell.astext() for cell in row.findall(nodes.entry)] for row in table.findall(nodes.row)]
+
+
+def test_idle_limits() -> None:
+    """The idle limits that the text gives as the libraries' defaults are their defaults."""
+    from beaker.session import CookieSession
+    from django.conf import global_settings
+    from pyramid.session import SignedCookieSessionFactory
+
+    assert "31 days with us and Flask, none with Beaker, 20 minutes with Pyramid, two weeks with Django" in " ".join(
+        MOVING_IN.split()
+    )
+    month = timedelta(days=31)
+    assert flask.Flask.default_config["PERMANENT_SESSION_LIFETIME"] == DEFAULTS["PERMANENT_SESSION_LIFETIME"] == month
+    assert inspect.signature(CookieSession).parameters["timeout"].default is None
+    assert inspect.signature(SignedCookieSessionFactory).parameters["timeout"].default == 20 * 60
+    assert global_settings.SESSION_COOKIE_AGE == 14 * DAY
+
+
 def test_settings_table() -> None:
     """The table names settings that each library really has, and every setting of ours that has a match."""
-    (table,) = read_document().findall(nodes.table)
-    head, *rows = [[cell.astext() for cell in row.findall(nodes.entry)] for row in table.findall(nodes.row)]
     known = known_names()
+    tables = [read_cells(table) for table in read_document().findall(nodes.table)]
+    ((head, *rows),) = [cells for cells in tables if "secure-cookie" in cells[0]]
     assert head == list(known)
     for row in rows:
         for library, cell in zip(head, row, strict=True):
