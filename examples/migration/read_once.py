@@ -1,0 +1,145 @@
+"""Move from another library's session cookie to ours, and log nobody out.
+
+Where a visitor has no good cookie of ours, the old one is looked for, verified, and read once: the session is issued
+in our cookie as soon as the application looks into it, and the old cookie is deleted. The limits of your settings and
+``validate_session`` hold for old cookies too; one that is refused is an empty session. Take the interface out again
+when the idle limit has passed.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, NamedTuple
+
+from webob import Request, Response
+
+from handstamp import RejectReason, SecureCookieSession, SecureCookieSessionInterface, Settings
+from handstamp.cookies import MAX_COOKIE, CookiePolicy, find_values, format_deletion
+from handstamp.exceptions import BadToken
+from handstamp.tokens import MAX_PAYLOAD
+
+Key = str | bytes
+
+
+class OldSession(NamedTuple):
+    """What an old cookie held; both times in whole seconds since 1970."""
+
+    data: dict[str, Any]
+    issued: int
+    created: int
+    #: Whether the cookie outlived the browser; ``None``: as all did.
+    permanent: bool | None = None
+
+
+class ReadOnceInterface(SecureCookieSessionInterface):
+    """Read a cookie of another library where there is none of ours; a subclass says how.
+
+    :param old_keys: what the other library signed with, the current key first
+    :param old_cookie: name, Domain and Path that the old cookie was set with: with others it is not deleted, and
+        signing out would not last
+    :param permanent: whether the old cookies outlived the browser; then ours do
+    :param keep_old: leave the old cookie to those who still read it, until it expires or somebody signs out
+    """
+
+    old_cookie = CookiePolicy("session")
+    permanent = False
+
+    def __init__(
+        self,
+        *old_keys: Key,
+        old_cookie: CookiePolicy | None = None,
+        permanent: bool | None = None,
+        keep_old: bool = False,
+    ) -> None:
+        if not old_keys or not all(old_keys):
+            raise ValueError("no old key, or an empty one, with which anybody could sign")
+        self.old_keys = old_keys
+        self.old_cookie = self.old_cookie if old_cookie is None else old_cookie
+        self.permanent = self.permanent if permanent is None else permanent
+        self.keep_old = keep_old
+        format_deletion(self.old_cookie)  # a policy that breaks a rule is an error now, not at the first visit
+
+    def read_old(self, value: str, key: Key) -> OldSession | None:
+        """Return what an old cookie holds; ``None``: the key does not fit. Verify before anything is parsed."""
+        raise NotImplementedError
+
+    # -- reading
+
+    def load_session(self, settings: Settings, request: Request, session: SecureCookieSession) -> None:
+        super().load_session(settings, request, session)
+        if not session.new:
+            return
+        begun = int(session.created.timestamp())
+        found = [self._accept(settings, request, value) for value in self._find_old(request)]
+        good = sorted((old for old in found if old is not None), key=lambda old: old.issued, reverse=True)
+        for old in good:
+            session.adopt(old.data, old.created, opened=True, stale=True)  # stale: it is issued anew
+            if self.validate_session(settings, session):
+                return
+            self.cookie_rejected(settings, request, RejectReason.REVOKED)
+            session.adopt({}, begun, opened=False, stale=False)
+
+    def _find_old(self, request: Request) -> list[str]:
+        values = find_values(request.environ.get("HTTP_COOKIE", ""), self.old_cookie.name)
+        return [value.strip('"') for value in values if len(value) <= MAX_COOKIE]  # some libraries quote
+
+    def _accept(self, settings: Settings, request: Request, value: str) -> OldSession | None:
+        try:
+            return self._check(settings, self._read_old(value))
+        except BadToken as error:
+            self.cookie_rejected(settings, request, error.reason)
+        except Exception:  # what fits the key may still be of any shape
+            self.cookie_rejected(settings, request, RejectReason.MALFORMED)
+        return None
+
+    def _read_old(self, value: str) -> OldSession:
+        for key in self.old_keys:
+            old = self.read_old(value, key)
+            if old is not None:
+                return old
+        raise BadToken(RejectReason.BAD_SIGNATURE)
+
+    def _check(self, settings: Settings, old: OldSession) -> OldSession:
+        permanent = self.permanent if old.permanent is None else old.permanent
+        created = max(0, min(old.created, old.issued))
+        now, limits = int(self.now()), settings.lifetimes
+        reason = limits.refuse_token(old.issued, now) or limits.refuse_session(old.issued, created, permanent, now)
+        if reason is not None:
+            raise BadToken(reason)
+        data = {key: value for key, value in old.data.items() if key not in ("_created", "_permanent")}
+        data |= {"_permanent": True} if permanent else {}
+        self.serializer.dumps(data)  # what cannot be written (NaN, for one) must not fail at each visit to come
+        return OldSession(data, old.issued, created, permanent)
+
+    # -- writing
+
+    def save_session(self, settings: Settings, session: Any, response: Response) -> None:
+        super().save_session(settings, session, response)
+        request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
+        if not self.should_set_cookie(settings, request, session) or not self._find_old(request):
+            return
+        # Who has signed out must not be brought back by the old cookie: then it goes in any case.
+        is_kept = self.keep_old and session and not session.new
+        if not is_kept and not self._is_replaced(settings, request):
+            response.headerlist.append(("Set-Cookie", format_deletion(self.old_cookie)))
+
+    def _is_replaced(self, settings: Settings, request: Request) -> bool:
+        """Tell whether our cookie takes the very place of the old one (RFC 6265bis 5.7: name, Domain and Path)."""
+        domain = self.get_cookie_domain(settings, request) or ""
+        ours = self.get_cookie_name(settings, request), domain, self.get_cookie_path(settings, request)
+        theirs = self.old_cookie.name, self.old_cookie.domain or "", self.old_cookie.path
+        return [part.removeprefix(".") for part in ours] == [part.removeprefix(".") for part in theirs]
+
+
+def to_bytes(key: Key) -> bytes:
+    """Return a key as the libraries hash it."""
+    return key.encode() if isinstance(key, str) else key
+
+
+def unzip(packed: bytes) -> bytes:
+    """Unpack zlib, never beyond what a session may hold."""
+    unpacker = zlib.decompressobj()
+    text = unpacker.decompress(packed, MAX_PAYLOAD)
+    if not unpacker.eof:
+        raise ValueError("more than a session may hold, or cut")
+    return text

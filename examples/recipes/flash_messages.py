@@ -1,0 +1,37 @@
+"""Flash messages: said at one request, shown at the next page, once."""
+
+import os
+from collections.abc import MutableMapping
+from html import escape
+from typing import Any
+from wsgiref.simple_server import make_server
+
+from webob import Request, Response
+from webob.dec import wsgify
+
+from handstamp import SessionMiddleware
+
+Session = MutableMapping[str, Any]
+
+
+def flash(session: Session, text: str, kind: str = "info") -> None:
+    session.setdefault("flashes", []).append((kind, text))
+
+
+def take_flashes(session: Session) -> list[tuple[str, str]]:
+    return session.pop("flashes", [])
+
+
+@wsgify
+def app(request: Request) -> Response:
+    session = request.environ["session"]
+    if request.method == "POST":
+        flash(session, "Your order is on its way.", "success")
+        return Response(status=303, location="/")
+    shown = "".join(f'<p class="{escape(kind)}">{escape(text)}</p>' for kind, text in take_flashes(session))
+    return Response(f'{shown}<form method="post"><button>Order</button></form>')
+
+
+if __name__ == "__main__":
+    wrapped = SessionMiddleware(app, {"SECRET_KEY": os.environ["SECRET_KEY"]})
+    make_server("127.0.0.1", int(os.environ.get("PORT", "8000")), wrapped).serve_forever()
