@@ -26,8 +26,8 @@ FLAGS = (
     "--disable-sync",
 )
 
-#: What a visitor chooses who lets other sites' cookies into a page; Chromium itself keeps them out.
-THIRD_PARTY_COOKIES = {"profile": {"cookie_controls_mode": 0}}
+# What Chromium's preferences call a visitor's choice.
+_ALLOW, _BLOCK = 0, 1
 
 
 def skip_or_fail(reason: str) -> NoReturn:
@@ -55,8 +55,12 @@ def make_options(*flags: str) -> dict[str, Any]:
     return {"executable_path": CHROMIUM, "args": [*FLAGS, *flags]}
 
 
-def write_preferences(profile: Path, preferences: dict[str, Any]) -> None:
-    """Choose for a visitor, before the browser starts with this profile for the first time."""
+def choose_third_party_cookies(profile: Path, *, allow: bool) -> None:
+    """Let other sites' cookies into a page or keep them out, before the browser starts with a profile.
+
+    What a browser does by itself depends on who built it: Debian's keeps them out.
+    """
+    preferences = {"profile": {"cookie_controls_mode": _ALLOW if allow else _BLOCK}}
     (profile / "Default").mkdir(parents=True)
     (profile / "Default" / "Preferences").write_text(json.dumps(preferences))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from chromium import THIRD_PARTY_COOKIES, open_profile, run_playwright, write_preferences
+from chromium import choose_third_party_cookies, open_profile, run_playwright
 from helpers import MINUTE, OLD_KEY, START, Clock, Site, on_clock, sign
 from web import Web, run_web
 
@@ -66,7 +66,7 @@ def context(
 ) -> Iterator[BrowserContext]:
     """Start the browser of a visitor who lets other sites' cookies into a page, so that their own rules show."""
     profile = tmp_path_factory.mktemp("profile")
-    write_preferences(profile, THIRD_PARTY_COOKIES)
+    choose_third_party_cookies(profile, allow=True)
     with open_profile(playwright, profile, *shared_web.flags) as context:
         yield context
 
@@ -253,9 +253,10 @@ def test_partitioned_is_deleted(web: Web, page: Page) -> None:
 
 
 def test_only_partitioned_is_third_party(web: Web, playwright: Playwright, tmp_path: Path) -> None:
-    """Chromium as it comes keeps no cookie of a frame from another site, unless it is Partitioned."""
+    """Where other sites' cookies are kept out of a page, a frame has a session only if it is Partitioned."""
     web.open("shop.test", EVERYWHERE)
     web.open("blog.test", PARTITIONED)
+    choose_third_party_cookies(tmp_path, allow=False)
     with open_profile(playwright, tmp_path, *web.flags) as context:
         page = context.new_page()
         for site in (SHOP, BLOG):
@@ -351,6 +352,7 @@ DELETED: dict[str, tuple[Settings, Settings]] = {
     "None": (EVERYWHERE, {"sameSite": "None"}),
     "Partitioned": (PARTITIONED, {"partitionKey": "https://shop.test"}),
     "__Host-": (HOST, {"name": "__Host-session"}),
+    "__Host-Http-": ({**HOST, "SESSION_COOKIE_NAME": "__Host-Http-session"}, {"name": "__Host-Http-session"}),
     "everything": (
         {**PARTITIONED, "SESSION_COOKIE_DOMAIN": "shop.test", "SESSION_COOKIE_PATH": "/deep"},
         {"domain": ".shop.test", "path": "/deep", "sameSite": "None", "partitionKey": "https://shop.test"},
