@@ -1,7 +1,6 @@
 """The demo as a visitor meets it: served by waitress, driven in the system's headless Chromium."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from chromium import make_options, run_playwright
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -18,36 +18,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 DEMO = Path(__file__).parents[1] / "examples" / "demo.py"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HOSTILE = "<img src=x onerror=alert(1)>\"'&"
-
-
-def skip_or_fail(reason: str) -> None:
-    """Skip where the browser is missing; in CI it has to be there."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        skip_or_fail("playwright is not installed")
-    if CHROMIUM is None:
-        skip_or_fail("there is no Chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with run_playwright() as playwright:
+        browser = playwright.chromium.launch(**make_options())
         yield browser
         browser.close()
 
