@@ -10,6 +10,9 @@ from hypothesis import settings
 settings.register_profile("handstamp", settings(), deadline=None)
 settings.load_profile("handstamp")
 
+# The steps that several test modules share assert as tests do.
+pytest.register_assert_rewrite("live.scenario")
+
 
 @pytest.fixture(scope="module", params=kinds.KINDS)
 def kind(request: pytest.FixtureRequest) -> Iterator[kinds.Kind]:

@@ -1,0 +1,1 @@
+"""The examples on real servers: one scenario, each server, and many visitors at once."""

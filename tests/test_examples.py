@@ -1,0 +1,115 @@
+"""The examples: in each framework the session does the same, and each says how it is reached there."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import io
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from unittest import mock
+from wsgiref.validate import validator
+
+import helpers
+import pytest
+from kinds import KEY
+from live.scenario import STEPS, Reply, Visitor
+
+from handstamp import SessionMiddleware
+from handstamp.middleware import Environ, WSGIApp
+
+# The frameworks import what their makers have not got rid of yet.
+pytestmark = pytest.mark.filterwarnings("ignore:.*pkg_resources:DeprecationWarning", "ignore:pkg_resources:UserWarning")
+
+FRAMEWORKS = Path(__file__).parents[1] / "examples" / "frameworks"
+NAMES = sorted(path.stem for path in FRAMEWORKS.glob("*.py"))
+
+#: What the frameworks call cookies of their own.
+TAKEN = {"session", "sessionid", "session_id", "csrftoken", "beaker.session.id"}
+
+
+@pytest.fixture(scope="session")
+def load() -> Iterator[Callable[[str], ModuleType]]:
+    """Import an example, with a key in the environment."""
+    with mock.patch.dict(os.environ, SECRET_KEY=KEY), mock.patch.object(sys, "path", [str(FRAMEWORKS), *sys.path]):
+        yield importlib.import_module
+
+
+@pytest.fixture
+def middleware(name: str, load: Callable[[str], ModuleType]) -> SessionMiddleware:
+    """The application of an example, as it is served."""
+    found = load(name).application
+    assert isinstance(found, SessionMiddleware)
+    return found
+
+
+def call(app: WSGIApp) -> Visitor:
+    """Return a visitor who calls an application, with wsgiref.validate in between."""
+
+    def send(method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        environ = helpers.make_environ(
+            REQUEST_METHOD=method,
+            PATH_INFO=path,
+            HTTP_HOST=headers["Host"],
+            CONTENT_LENGTH=headers.get("Content-Length", ""),
+            CONTENT_TYPE=headers.get("Content-Type", ""),
+            HTTP_COOKIE=headers.get("Cookie", ""),
+            **{"wsgi.input": io.BytesIO(body)},
+        )
+        answer = helpers.serve(app, environ)
+        return Reply(int(answer.status.split()[0]), answer.headers, answer.body)
+
+    return Visitor(send)
+
+
+def validate_inside(middleware: SessionMiddleware) -> SessionMiddleware:
+    """Put wsgiref.validate between handstamp and the example, which still finds its session where it looks."""
+
+    def put_back(environ: Environ, start_response: Callable[..., object]) -> object:
+        environ["session"] = environ["handstamp.session"]
+        return middleware.app(environ, start_response)  # type: ignore[arg-type]
+
+    return SessionMiddleware(validator(put_back), middleware.settings, environ_key="handstamp.session")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("step", STEPS)
+def test_scenario(step: Callable[[Visitor], None], middleware: SessionMiddleware) -> None:
+    """Every step of the scenario holds in every framework, with wsgiref.validate where a server would be."""
+    step(call(middleware))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("step", STEPS)
+def test_scenario_with_a_validator_inside(step: Callable[[Visitor], None], middleware: SessionMiddleware) -> None:
+    """It holds as well with wsgiref.validate between the framework and handstamp."""
+    step(call(validate_inside(middleware)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_missing_page(middleware: SessionMiddleware) -> None:
+    """The framework's own page for what is not there goes out as it is."""
+    reply = call(middleware).get("/nowhere")
+    assert reply.status == 404
+    assert reply.every("Set-Cookie") == []
+
+
+def test_cookie_names(load: Callable[[str], ModuleType]) -> None:
+    """Each example gives its cookie a name of its own, which no framework uses."""
+    names = [load(name).application.settings["SESSION_COOKIE_NAME"] for name in NAMES]
+    assert len(set(names)) == len(names) == 8
+    assert not TAKEN & set(names)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_how_to_reach_it(name: str) -> None:
+    """The first line of each example says where the session is, and the code that is run looks there."""
+    source = (FRAMEWORKS / f"{name}.py").read_text(encoding="utf-8")
+    (place,) = re.findall(r'session is ([\w.]+)\["session"\]', ast.get_docstring(ast.parse(source)).splitlines()[0])  # type: ignore[union-attr]
+    expression = place.split(".")[-1] + '["session"]'
+    assert expression in source.partition('"""')[2].partition('"""')[2]
+    assert f"{name}:application" in source or f"--app {name} " in source
