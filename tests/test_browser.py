@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 import pytest
 from chromium import choose_third_party_cookies, open_profile, run_playwright
-from helpers import MINUTE, OLD_KEY, START, Clock, Site, on_clock, sign
+from helpers import MINUTE, OLD_KEY, Clock, Site, on_clock, sign
+from kinds import START
 from web import Web, run_web
 
 from handstamp import SecureCookieSessionInterface, payload
@@ -72,12 +73,10 @@ def context(
 
 
 @pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """Open a window, with nothing in the jar."""
+def page(context: BrowserContext) -> Page:
+    """Empty the jar; the window stays open, for a new one takes its time."""
     context.clear_cookies()
-    page = context.new_page()
-    yield page
-    page.close()
+    return context.pages[0]
 
 
 def go(page: Page, address: str) -> str:
