@@ -12,7 +12,7 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
-from itsdangerous import BadSignature, Signer
+from itsdangerous import Signer
 from itsdangerous.encoding import int_to_bytes
 from itsdangerous.signer import SigningAlgorithm
 
@@ -80,17 +80,12 @@ class SigningCodec:
 
     def unseal(self, token: str) -> Unsealed:
         """Check the form, then the signature with each key, then read the time."""
-        content, time = _split(token)
-        key = self._find_key(token)
-        return content, int.from_bytes(decode_base64(time)), key
-
-    def _find_key(self, token: str) -> int:
+        signed, content, time, signature = _split(token)
         for key, signer in enumerate(self._signers):
-            try:
-                signer.unsign(token)
-            except BadSignature:
-                continue
-            return key
+            # The step of unsign that decides. Unsign would split the token again, and write a message for each key that
+            # does not fit: a sixth of a refusal's time.
+            if signer.verify_signature(signed, signature):
+                return content, int.from_bytes(decode_base64(time)), key
         raise BadToken(RejectReason.BAD_SIGNATURE)
 
     def unpack(self, content: bytes) -> bytes:
@@ -142,8 +137,8 @@ class _TextHMAC(SigningAlgorithm):
         return encode_base64(outer.digest())
 
 
-def _split(token: str) -> tuple[bytes, bytes]:
-    """Return a well-formed token's first two segments."""
+def _split(token: str) -> tuple[bytes, bytes, bytes, bytes]:
+    """Return what a well-formed token's signature signs, and its three segments."""
     try:
         text = token.encode("ascii")
     except UnicodeEncodeError:
@@ -154,7 +149,7 @@ def _split(token: str) -> tuple[bytes, bytes]:
     content, time, signature = text.rsplit(b".", 2)
     if content.rfind(b".") > 0 or len(content) < 2 or not 2 <= len(time) <= _MAX_TIME or not signature:
         raise BadToken(RejectReason.MALFORMED)
-    return content, time
+    return text[: -1 - len(signature)], content, time, signature
 
 
 #: The characters of base64url.
