@@ -302,6 +302,21 @@ def test_cookie_too_large() -> None:
         Site().visit(lambda s: s.update(noise=noise, n=1))
 
 
+@signed_only
+def test_too_large_to_issue_anew(caplog: pytest.LogCaptureFixture) -> None:
+    """A token of another library that has no room for ``_created`` can be read when it is due, and is left as it is."""
+    site = Site()
+    noise = random.Random(7).randbytes(2618).hex()
+    token = sign(payload.dumps({"noise": noise}))
+    assert 4030 < len("session") + len(token) <= 4096
+    site.clock.advance(31 * DAY // 10)
+    answer = site.visit(lambda s: len(s["noise"]), **_with(token))
+    assert (answer.result, answer.cookies) == (len(noise), [])
+    assert "too large" in caplog.text
+    with pytest.raises(CookieTooLarge):
+        site.visit(_write, **_with(token))
+
+
 # -- keys -------------------------------------------------------------------------------------------------------------
 
 

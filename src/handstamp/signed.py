@@ -10,8 +10,8 @@ from webob import Request, Response
 
 from . import payload
 from .cookies import MAX_COOKIE, find_values
-from .exceptions import BadToken, RejectReason
-from .interface import SessionInterface, too_large
+from .exceptions import BadToken, CookieTooLarge, RejectReason
+from .interface import SessionInterface, logger, too_large
 from .lazy import CREATED, SecureCookieSession
 from .lifetimes import CLOCK_TOLERANCE
 from .settings import Settings
@@ -66,9 +66,19 @@ class SecureCookieSessionInterface(SessionInterface):
         if not self.should_set_cookie(settings, request, session):
             self.leave_cookie(response)
         elif session:
-            self.set_cookie(settings, session, response, self._seal(settings, session, request))
+            self._issue(settings, session, response, request)
         else:
             self.delete_cookie(settings, session, response)
+
+    def _issue(self, settings: Settings, session: SecureCookieSession, response: Response, request: Request) -> None:
+        try:
+            self.set_cookie(settings, session, response, self._seal(settings, session, request))
+        except CookieTooLarge:
+            if session.modified:
+                raise
+            # A token that another library filled to the brim has no room for _created. Nobody wrote: let it live on.
+            logger.warning("a session cookie is due to be issued anew, but is too large; keep ids instead of data")
+            self.leave_cookie(response)
 
     # -- writing: parse, age, signature, length, each the mirror image of a step below
 
