@@ -14,6 +14,7 @@ from types import ModuleType
 from unittest import mock
 from wsgiref.validate import validator
 
+import django.conf
 import helpers
 import pytest
 from kinds import KEY
@@ -32,11 +33,17 @@ NAMES = sorted(path.stem for path in FRAMEWORKS.glob("*.py"))
 TAKEN = {"session", "sessionid", "session_id", "csrftoken", "beaker.session.id"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def load() -> Iterator[Callable[[str], ModuleType]]:
-    """Import an example, with a key in the environment."""
-    with mock.patch.dict(os.environ, SECRET_KEY=KEY), mock.patch.object(sys, "path", [str(FRAMEWORKS), *sys.path]):
+    """Import an example, with a key in the environment, and with settings of its own where the framework is Django."""
+    with (
+        mock.patch.dict(os.environ, SECRET_KEY=KEY),
+        mock.patch.object(sys, "path", [str(FRAMEWORKS), *sys.path]),
+        mock.patch.object(django.conf.settings, "_wrapped", django.conf.empty),  # it keeps one for each process
+    ):
         yield importlib.import_module
+    for name in NAMES:
+        sys.modules.pop(name, None)
 
 
 @pytest.fixture
