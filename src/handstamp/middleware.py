@@ -139,7 +139,7 @@ class _Exchange:
         return body
 
     def _is_there(self, body: object) -> bool:
-        if type(body) is list or hasattr(body, "__len__") or hasattr(body, "fileno"):  # most are lists
+        if hasattr(body, "__len__") or hasattr(body, "fileno"):
             return True
         wrapper = self._request.environ.get("wsgi.file_wrapper")  # on uWSGI a function
         return isinstance(wrapper, type) and isinstance(body, wrapper)
