@@ -304,15 +304,16 @@ def test_cookie_too_large() -> None:
 
 @signed_only
 def test_too_large_to_issue_anew(caplog: pytest.LogCaptureFixture) -> None:
-    """A token of another library that has no room for ``_created`` can be read when it is due, and is left as it is."""
+    """A token that has no room for ``_created`` can be read when it is due, and stays; that is warned of once."""
     site = Site()
     noise = random.Random(7).randbytes(2618).hex()
     token = sign(payload.dumps({"noise": noise}))
     assert 4030 < len("session") + len(token) <= 4096
     site.clock.advance(31 * DAY // 10)
-    answer = site.visit(lambda s: len(s["noise"]), **_with(token))
-    assert (answer.result, answer.cookies) == (len(noise), [])
-    assert "too large" in caplog.text
+    for _ in range(2):
+        answer = site.visit(lambda s: len(s["noise"]), **_with(token))
+        assert (answer.result, answer.cookies) == (len(noise), [])
+    assert caplog.text.count("too large") == 1
     with pytest.raises(CookieTooLarge):
         site.visit(_write, **_with(token))
 

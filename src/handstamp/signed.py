@@ -11,7 +11,7 @@ from webob import Request, Response
 from . import payload
 from .cookies import MAX_COOKIE, find_values
 from .exceptions import BadToken, CookieTooLarge, RejectReason
-from .interface import SessionInterface, logger, too_large
+from .interface import SessionInterface, too_large
 from .lazy import CREATED, SecureCookieSession
 from .lifetimes import CLOCK_TOLERANCE
 from .settings import Settings
@@ -77,7 +77,7 @@ class SecureCookieSessionInterface(SessionInterface):
             if session.modified:
                 raise
             # A token that another library filled to the brim has no room for _created. Nobody wrote: let it live on.
-            logger.warning("a session cookie is due to be issued anew, but is too large; keep ids instead of data")
+            self._warn_once("a session cookie is due to be issued anew, but is too large; keep ids instead of data")
             self.leave_cookie(response)
 
     # -- writing: parse, age, signature, length, each the mirror image of a step below
