@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from ssl import SSLContext
 from threading import Thread
 from typing import Any, NamedTuple, TypeVar
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
@@ -156,16 +157,29 @@ class QuietHandler(WSGIRequestHandler):
 
 
 @contextmanager
-def running(app: WSGIApp) -> Iterator[str]:
-    """Serve an application on a free port; the url has no slash at its end."""
-    with make_server("127.0.0.1", 0, app, handler_class=QuietHandler) as server:
+def listening(
+    app: WSGIApp, server_class: type[WSGIServer] = WSGIServer, context: SSLContext | None = None
+) -> Iterator[int]:
+    """Serve an application from a thread, by https where there is a context; yield the free port that was found."""
+    with make_server("127.0.0.1", 0, app, server_class, QuietHandler) as server:
+        if context:
+            # The handshake comes with the first read, on the connection's own thread.
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+            server.base_environ["HTTPS"] = "on"
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield server.server_port
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def running(app: WSGIApp) -> Iterator[str]:
+    """Serve an application by http; yield its url, without a slash at its end."""
+    with listening(app) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 # -- a browser --------------------------------------------------------------------------------------------------------

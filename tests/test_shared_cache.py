@@ -15,13 +15,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from threading import Thread
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 from wsgiref.validate import validator
 
 import pytest
-from helpers import SETTINGS
+from helpers import SETTINGS, listening
 
 from handstamp import SessionMiddleware
 from handstamp.middleware import Environ, StartResponse
@@ -107,27 +105,6 @@ PAGES: dict[str, tuple[Any, ...]] = {
 }
 
 
-class QuietHandler(WSGIRequestHandler):
-    """Leaves standard error alone."""
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@contextmanager
-def serve(app: App) -> Iterator[int]:
-    """Serve an application behind handstamp from a thread; yield its port."""
-    wrapped = validator(SessionMiddleware(app, SETTINGS))
-    with make_server("127.0.0.1", 0, wrapped, handler_class=QuietHandler) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 # -- the cache --------------------------------------------------------------------------------------------------------
 
 
@@ -196,7 +173,8 @@ def visit(app: App, tmp_path: Path) -> Iterator[Callable[[str], Visitor]]:
     if NGINX is None:
         # In CI it has to be there.
         (pytest.fail if os.environ.get("CI") else pytest.skip)("there is no nginx on this machine")
-    with serve(app) as app_port, cache(NGINX, tmp_path, app_port) as port:
+    wrapped = validator(SessionMiddleware(app, SETTINGS))
+    with listening(wrapped) as app_port, cache(NGINX, tmp_path, app_port) as port:
         yield lambda name: Visitor(port, name)
 
 

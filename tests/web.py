@@ -9,14 +9,13 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from socketserver import ThreadingMixIn
-from threading import Thread
 from typing import Any
 from urllib.parse import unquote
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIServer
 from wsgiref.validate import validator
 
 import trustme
-from helpers import SETTINGS, Headers
+from helpers import SETTINGS, Headers, listening
 
 from handstamp import SessionInterface, SessionMiddleware
 from handstamp.middleware import Environ, StartResponse, WSGIApp
@@ -94,7 +93,7 @@ class Web:
 def run_web() -> Iterator[Web]:
     """Serve a web from two threads."""
     web = Web()
-    with serve(web) as http, serve(web, make_context()) as https:
+    with listening(web, Server) as http, listening(web, Server, make_context()) as https:
         web.flags = [
             f"--host-resolver-rules=MAP *.test:80 127.0.0.1:{http}, MAP *.test:443 127.0.0.1:{https}",
             "--ignore-certificate-errors",
@@ -114,27 +113,3 @@ class Server(ThreadingMixIn, WSGIServer):
     """Serves each connection from a thread: browsers open some that they never use."""
 
     daemon_threads = True
-
-
-class QuietHandler(WSGIRequestHandler):
-    """Leaves standard error alone."""
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@contextmanager
-def serve(web: Web, context: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Serve from a thread; yield the port."""
-    with make_server("127.0.0.1", 0, web, Server, QuietHandler) as server:
-        if context:
-            # The handshake comes with the first read, on the connection's own thread.
-            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-            server.base_environ["HTTPS"] = "on"
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
