@@ -10,8 +10,8 @@ from hypothesis import settings
 settings.register_profile("handstamp", settings(), deadline=None)
 settings.load_profile("handstamp")
 
-# The steps that several test modules share assert as tests do.
-pytest.register_assert_rewrite("live.scenario")
+# The steps of the examples assert as tests do.
+pytest.register_assert_rewrite("scenario")
 
 
 @pytest.fixture(scope="module", params=kinds.KINDS)

@@ -18,7 +18,7 @@ import django.conf
 import helpers
 import pytest
 from kinds import KEY
-from live.scenario import STEPS, Reply, Visitor
+from scenario import STEPS, Reply, Visitor
 
 from handstamp import SessionMiddleware
 from handstamp.middleware import Environ, WSGIApp

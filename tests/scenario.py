@@ -1,6 +1,6 @@
-"""What a visitor does in every example, and sees: the same under each framework and each server.
+"""What a visitor does in every example, and sees: the same under each framework.
 
-A step gets a visitor without cookies. How its requests travel is the visitor's business: by a call, or over a socket.
+A step gets a visitor without cookies. How its requests travel is the business of what the visitor was given.
 """
 
 from __future__ import annotations

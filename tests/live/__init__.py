@@ -1,1 +1,0 @@
-"""The examples on real servers: one scenario, each server, and many visitors at once."""
