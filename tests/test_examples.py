@@ -120,3 +120,9 @@ def test_how_to_reach_it(name: str) -> None:
     expression = place.split(".")[-1] + '["session"]'
     assert expression in source.partition('"""')[2].partition('"""')[2]
     assert f"{name}:application" in source or f"--app {name} " in source
+
+
+def test_listed() -> None:
+    """The page of the examples lists each of them."""
+    text = (FRAMEWORKS.parent / "README.rst").read_text(encoding="utf-8")
+    assert re.findall(r"<frameworks/(\w+)\.py>", text) == NAMES
