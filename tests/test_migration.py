@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import pickle
+import random
 import re
 import textwrap
 import time
@@ -45,7 +46,7 @@ from old_libraries import (
 from read_once import ReadOnceInterface
 from shared_with_flask import SharedWithFlask
 
-from handstamp import RejectReason, SessionMiddleware, SettingsError
+from handstamp import CookieTooLarge, RejectReason, SessionMiddleware, SettingsError
 from handstamp.cookies import CookiePolicy
 from handstamp.encrypted import EncryptedCookieSessionInterface
 from handstamp.middleware import Environ
@@ -119,6 +120,18 @@ def test_issued_in_ours_and_old_deleted(old: Old) -> None:
     again = site.visit(dict)
     assert without_marks(again.result) == DATA
     assert again.cookies == []
+
+
+def test_too_large_for_ours(caplog: pytest.LogCaptureFixture) -> None:
+    """Where ours has no room a look sets and deletes nothing, so that nobody is logged out; a write is an error."""
+    noise = random.Random(7).randbytes(2618).hex()
+    site = move(FlaskOnce(OLD_KEY), flask_line({"noise": noise}))
+    for _ in range(2):
+        answer = site.visit(dict)
+        assert (answer.result, answer.cookies) == ({"noise": noise}, [])
+    assert caplog.text.count("too large") == 1
+    with pytest.raises(CookieTooLarge):
+        site.visit(lambda session: session.update(user=7))
 
 
 def test_untouched_stays_old(old: Old) -> None:

@@ -114,9 +114,11 @@ class ReadOnceInterface(SecureCookieSessionInterface):
     # -- writing
 
     def save_session(self, settings: Settings, session: Any, response: Response) -> None:
+        count = len(response.headerlist)
         super().save_session(settings, session, response)
         request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
-        if not self.should_set_cookie(settings, request, session) or not self._find_old(request):
+        is_written = any(name == "Set-Cookie" for name, _ in response.headerlist[count:])
+        if not is_written or not self._find_old(request):
             return
         # Who has signed out must not be brought back by the old cookie: then it goes in any case.
         is_kept = self.keep_old and session and not session.new
