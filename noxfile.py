@@ -121,6 +121,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def load(session: nox.Session) -> None:
+    """Let 64 visitors at gunicorn and granian, each of whom must see its own session; arguments go to the load."""
+    install(session, "servers")
+    session.run("python", "-m", "tests.live", *session.posargs)
+
+
+@nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
     """Look for inputs that break a promise, 60 seconds a target; arguments go to the fuzzer."""
     install(session, "fuzz")

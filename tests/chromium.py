@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-import pytest
+from missing import skip_or_fail
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Playwright
@@ -28,13 +27,6 @@ FLAGS = (
 
 # What Chromium's preferences call a visitor's choice.
 _ALLOW, _BLOCK = 0, 1
-
-
-def skip_or_fail(reason: str) -> NoReturn:
-    """Skip where the browser is missing; in CI it has to be there."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @contextmanager

@@ -274,6 +274,31 @@ def test_never_reads_ahead() -> None:
     assert taken == [0, 1, 2, 3]
 
 
+GRANIAN = {"SERVER_SOFTWARE": "Granian"}
+
+
+@pytest.mark.parametrize("chunks", [(b"a", b"b"), (b"", b"a"), ()], ids=["two", "empty first", "none"])
+def test_head_goes_with_the_call(chunks: tuple[bytes, ...]) -> None:
+    """Where a server reads the head as soon as the call returns, the head goes by then, with the changed session."""
+    server = Server()
+    body = Body(*chunks)
+    given: Any = wrap(returning(body))(make_environ(**GRANIAN), server.start_response)
+    assert (server.events, _saved(server.every("Set-Cookie"))) == (["head 200 OK"], {"n": 1})
+    assert body.taken == len(chunks[:1])
+    assert (list(given), body.closed) == (list(chunks), 0)
+    given.close()
+    assert (server.events, body.closed) == (["head 200 OK"], 1)
+
+
+def test_call_fails_with_the_first_chunk() -> None:
+    """There an error before the first chunk leaves the call, no head goes, and the body is closed."""
+    server, body = Server(), Body()
+    app = wrap_failing(returning(body))
+    with pytest.raises(CookieTooLarge):
+        app(make_environ(**GRANIAN), server.start_response)
+    assert (server.events, body.closed) == ([], 1)
+
+
 def test_exhausted_body_stays_so() -> None:
     """A body that has ended gives no more, and no second head."""
     server = Server()

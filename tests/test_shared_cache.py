@@ -6,13 +6,9 @@ and never at the ``Cookie`` header. So what keeps the visitors apart is what han
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -20,38 +16,25 @@ from wsgiref.validate import validator
 
 import pytest
 from helpers import SETTINGS, listening
+from live import nginx
+from missing import skip_or_fail
 
 from handstamp import SessionMiddleware
 from handstamp.middleware import Environ, StartResponse
 
-# Debian keeps it where only root looks.
-NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin")
-
-# All files lie in the prefix. The cache tells in a header of its own what it did.
-CONFIG = """
-{user}
-daemon off;
-pid pid;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path body;
-    fastcgi_temp_path fastcgi;
-    proxy_temp_path proxy;
-    scgi_temp_path scgi;
-    uwsgi_temp_path uwsgi;
+# The cache tells in a header of its own what it did.
+SITE = """
     proxy_cache_path cache keys_zone=shared:1m;
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass http://127.0.0.1:{app_port};
+    server {
+        listen 127.0.0.1:%(port)s;
+        location / {
+            proxy_pass http://127.0.0.1:%(app_port)s;
             proxy_cache shared;
             proxy_cache_valid any 60s;
             proxy_ignore_headers Set-Cookie;
             add_header X-Cache $upstream_cache_status;
-        }}
-    }}
-}}
+        }
+    }
 """
 
 PUBLIC = ("Cache-Control", "public, max-age=60")
@@ -105,34 +88,6 @@ PAGES: dict[str, tuple[Any, ...]] = {
 }
 
 
-# -- the cache --------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def cache(program: str, directory: Path, app_port: int) -> Iterator[int]:
-    """Run nginx with all of its files in a directory; yield its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setblocking(False)
-        port: int = listener.getsockname()[1]
-        config = directory / "nginx.conf"
-        # Started by root it would work as somebody else, who may not enter the directory.
-        user = "user root root;" if os.geteuid() == 0 else ""
-        config.write_text(CONFIG.format(user=user, port=port, app_port=app_port))
-        # It inherits a socket that listens already, as it does when it upgrades itself: the port cannot be lost to
-        # another, and who connects before it is up has to wait and not to try again.
-        process = subprocess.Popen(
-            [program, "-p", directory, "-c", config, "-e", "error.log"],
-            env={**os.environ, "NGINX": f"{listener.fileno()};"},
-            pass_fds=[listener.fileno()],
-        )
-    with process:
-        try:
-            yield port
-        finally:
-            process.terminate()
-    assert process.returncode == 0, (directory / "error.log").read_text()
-
-
 # -- the visitors -----------------------------------------------------------------------------------------------------
 
 
@@ -170,11 +125,10 @@ def app() -> App:
 @pytest.fixture
 def visit(app: App, tmp_path: Path) -> Iterator[Callable[[str], Visitor]]:
     """Give a visitor of a name, who comes through the cache."""
-    if NGINX is None:
-        # In CI it has to be there.
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("there is no nginx on this machine")
+    if nginx.NGINX is None:
+        skip_or_fail("there is no nginx on this machine")
     wrapped = validator(SessionMiddleware(app, SETTINGS))
-    with listening(wrapped) as app_port, cache(NGINX, tmp_path, app_port) as port:
+    with listening(wrapped) as app_port, nginx.run(tmp_path, SITE, "port", app_port=app_port) as (port,):
         yield lambda name: Visitor(port, name)
 
 

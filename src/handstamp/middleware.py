@@ -7,6 +7,7 @@ first chunk, else with ``write()``. Until then the session may change; then it i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, islice
 from types import TracebackType
 from typing import Any, TypeAlias, cast
 
@@ -130,7 +131,10 @@ class _Exchange:
         if self._sent is not None:
             return body
         if self._headers is None or not self._is_there(body):
-            return _Body(self, body)
+            chunks = _Body(self, body)
+            if self._request.environ.get("SERVER_SOFTWARE") in _HASTY_SERVERS:
+                chunks.begin()
+            return chunks
         try:
             self.send_head()
         except BaseException:
@@ -213,6 +217,15 @@ class _Body:
             raise StopIteration
         return cast("bytes", chunk)
 
+    def begin(self) -> None:
+        """Take the first chunk now, so that the head goes; if that fails, close the body: no server ever gets it."""
+        try:
+            first = list(islice(self, 1))
+        except BaseException:
+            self.close()
+            raise
+        self._chunks = chain(first, self._chunks or ())
+
     def close(self) -> None:
         """Close the application's body, once."""
         if not self._is_closed:
@@ -222,6 +235,9 @@ class _Body:
 
 
 _END = object()
+
+#: Read the head as soon as the application returns; PEP 3333 has servers wait for the first chunk.
+_HASTY_SERVERS = frozenset({"Granian"})
 
 
 def _close(body: object) -> None:
