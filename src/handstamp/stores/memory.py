@@ -1,0 +1,78 @@
+"""Sessions in the memory of one process, for tests and small tools: it forgets when the process ends."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from threading import Lock
+
+from .base import Change, Record, damaged
+
+logger = logging.getLogger("handstamp")
+
+
+class MemoryStore:
+    """Keep records in a dict.
+
+    :param limit: how many records at most; then the one that was not written or touched for longest is forgotten
+    """
+
+    def __init__(self, limit: int = 10_000) -> None:
+        self._limit = limit
+        self._records: OrderedDict[str, Record] = OrderedDict()
+        self._lock = Lock()
+        self._has_forgotten = False
+        logger.warning(
+            "MemoryStore forgets all sessions when this process ends and shares them with no other; keep them in"
+            " RedisStore or SQLAlchemyStore"
+        )
+
+    def load(self, handle: str) -> Record | None:
+        """Return a record, or ``None`` if it is gone."""
+        with self._lock:
+            return self._get(handle)
+
+    def create(self, handle: str, record: Record) -> bool:
+        """Keep a new record."""
+        with self._lock:
+            there = self._get(handle)
+            if there is not None:
+                return there.hash == record.hash
+            self._records[handle] = record._replace(fields=dict(record.fields))
+            self._forget()
+            return True
+
+    def update(self, handle: str, expect: str, change: Change) -> bool:
+        """Merge a change into a record."""
+        with self._lock:
+            record = self._get(handle)
+            if record is None or not record.admits(expect, change):
+                return False
+            self._records[handle] = record.apply(change)
+            self._records.move_to_end(handle)
+            return True
+
+    def delete(self, handle: str) -> bool:
+        """Drop a record."""
+        with self._lock:
+            return self._records.pop(handle, None) is not None
+
+    def find(self, owner: str) -> dict[str, Record]:
+        """Return the records of an owner by their handles."""
+        with self._lock:
+            records = [(handle, record) for handle, record in self._records.items() if type(record) is Record]
+        return {handle: record for handle, record in records if record.owner == owner}
+
+    def _get(self, handle: str) -> Record | None:
+        record = self._records.get(handle)
+        if record is not None and type(record) is not Record:
+            raise damaged(handle)
+        return record
+
+    def _forget(self) -> None:
+        if len(self._records) <= self._limit:
+            return
+        self._records.popitem(last=False)
+        if not self._has_forgotten:
+            self._has_forgotten = True
+            logger.warning("MemoryStore is full with %d sessions and forgets one for each new one", self._limit)
