@@ -3,9 +3,11 @@
 from .clients import session_transaction
 from .clock import FrozenClock, frozen
 from .cookies import make_cookie, read_cookie
+from .stores import StoreContract
 
 __all__ = [
     "FrozenClock",
+    "StoreContract",
     "frozen",
     "make_cookie",
     "read_cookie",

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..exceptions import StoreError
 from ..stores.base import Change, Record, Store, name_record
@@ -440,7 +440,7 @@ def make_record(*, owner: str = "", fields: dict[str, str] | None = None) -> Rec
     return Record(make_hash(), {'"a"': "1"} if fields is None else fields, owner, now, now, now + _HOUR)
 
 
-def make_change(record: Record, **told: object) -> Change:
+def make_change(record: Record, **told: Any) -> Change:
     """Return a change that tells no more than it is given, at the times of a record."""
     return Change(record.seen, record.end)._replace(**told)
 
