@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -156,7 +156,7 @@ class Encrypted:
 
 # -- the one that is tested -------------------------------------------------------------------------------------------
 
-KINDS = {"signed": Signed, "encrypted": Encrypted}
+KINDS: dict[str, Callable[[], Kind]] = {"signed": Signed, "encrypted": Encrypted}
 
 _current: list[Kind] = [Signed()]
 
@@ -167,17 +167,23 @@ def current() -> Kind:
 
 
 @contextmanager
-def testing(name: str) -> Iterator[Kind]:
-    """Have what the tests make be of a kind. Where its extra is missing they are skipped; in CI that is an error."""
+def needing_extra() -> Iterator[None]:
+    """Skip the tests with a word where an import fails for want of an extra; in CI that is an error."""
     try:
-        kind: Kind = KINDS[name]()
+        yield
     except ImportError as error:
         if os.environ.get("CI"):
             raise
-        pytest.skip(str(error))
-    _current.append(kind)
+        pytest.skip(f"without handstamp[encryption]: {error}", allow_module_level=True)
+
+
+@contextmanager
+def testing(name: str) -> Iterator[Kind]:
+    """Have what the tests make be of a kind."""
+    with needing_extra():
+        _current.append(KINDS[name]())
     try:
-        yield kind
+        yield current()
     finally:
         _current.pop()
 

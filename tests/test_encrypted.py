@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -20,7 +21,8 @@ if "CI" not in os.environ:
     pytest.importorskip("cryptography", reason="encrypted cookies need the extra 'encryption'")
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -64,12 +66,61 @@ def bytes_of(token: str) -> bytes:
     return urlsafe_b64decode(token + "=" * (-len(token) % 4))
 
 
-def by_hand(text: bytes) -> str:
-    """Make a token with bare calls of cryptography, as the module's docstring says it is made."""
+def by_hand(text: bytes, cipher: Any = AESGCMSIV, label: bytes | None = SALT) -> str:
+    """Make a token with bare calls of cryptography, as the module's docstring says it is made, or nearly so."""
     key = HKDF(SHA256(), 32, salt=None, info=SALT).derive(KEY.encode())
     plain = START.to_bytes(8) + text + b"\x80"
     plain += bytes(-len(plain) % 64)
-    return spell(NONCE + AESGCMSIV(key).encrypt(NONCE, plain, SALT))
+    return spell(NONCE + cipher(key).encrypt(NONCE, plain, label))
+
+
+def fernet_by_hand(text: bytes) -> str:
+    key = HKDF(SHA256(), 32, salt=None, info=SALT).derive(KEY.encode())
+    return Fernet(urlsafe_b64encode(key)).encrypt_at_time(text, START).rstrip(b"=").decode()
+
+
+#: Each is made with the right key, and of a form that costs a decryption where it can be.
+OTHERS = {
+    "AES-GCM": by_hand(TEXT, AESGCM),
+    "AES-GCM, nothing bound": by_hand(TEXT, AESGCM, None),
+    "ChaCha20-Poly1305": by_hand(TEXT, ChaCha20Poly1305),
+    "nothing bound": by_hand(TEXT, label=None),
+    "Fernet": fernet_by_hand(TEXT),
+    "not encrypted": spell(NONCE + START.to_bytes(8) + TEXT + b"\x80" + bytes(19 + 16)),
+}
+
+
+@pytest.mark.parametrize("token", OTHERS.values(), ids=OTHERS)
+def test_no_other_codec(token: str) -> None:
+    """When decryption fails no other codec is tried, weaker or not, be it with the right key."""
+    reason_of(token)
+
+
+class CountingCipher:
+    """The cipher, its decryptions counted."""
+
+    count = 0
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCMSIV(key)
+
+    def encrypt(self, *args: Any) -> bytes:
+        return self._cipher.encrypt(*args)
+
+    def decrypt(self, *args: Any) -> bytes:
+        CountingCipher.count += 1
+        return self._cipher.decrypt(*args)
+
+
+@pytest.mark.parametrize(("token", "count"), [(VECTOR, 2), (VECTOR[:-2] + "AA", 3), (VECTOR[:-1], 0), ("x", 0)])
+def test_one_decryption_a_key(monkeypatch: pytest.MonkeyPatch, token: str, count: int) -> None:
+    """A candidate costs one decryption with each key until one fits, and none if it is not well-formed."""
+    monkeypatch.setattr(encrypted, "AESGCMSIV", CountingCipher)
+    monkeypatch.setattr(CountingCipher, "count", 0)
+    made = codec(OLD, KEY, "the key of the year before")
+    with suppress(BadToken):
+        made.unseal(token)
+    assert CountingCipher.count == count
 
 
 def test_known_answer(monkeypatch: pytest.MonkeyPatch) -> None:

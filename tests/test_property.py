@@ -95,4 +95,5 @@ def test_is_kept_from_request_to_request(requests: list[tuple[list[Step], str, i
         is_old = bool(before) and clock() - issued >= DAY
         assert bool(answer.cookies) is (has_changed or is_old)
         issued = clock() if answer.cookies else issued
-        model = payload.loads(payload.dumps(model))
+        # Another order of the keys is no change: where nothing was written, the old order comes back.
+        model = payload.loads(payload.dumps(model if answer.cookies else before))

@@ -16,6 +16,7 @@ import json
 import time
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .application import COOKIE_NAME, LIFETIME, SECRET_KEY, Action, bare
@@ -23,6 +24,9 @@ from .application import COOKIE_NAME, LIFETIME, SECRET_KEY, Action, bare
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+Unseal = Callable[[str], dict[str, Any]]
+Seal = Callable[[dict[str, Any]], str]
 
 KEY = hashlib.sha256(SECRET_KEY.encode()).digest()
 PREFIX = COOKIE_NAME + "="
@@ -70,8 +74,8 @@ def encode(data: bytes) -> bytes:
     return urlsafe_b64encode(data).rstrip(b"=")
 
 
-def limit(action: Action) -> WSGIApplication:
-    """Wrap the application in the least that carries a session."""
+def limit(action: Action, unseal: Unseal = unseal, seal: Seal = seal) -> WSGIApplication:
+    """Wrap the application in the least that carries a session, in signed tokens or in others."""
     run, writes = action.run, action.writes
     if run is None:
         return bare
