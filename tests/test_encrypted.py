@@ -112,7 +112,17 @@ class CountingCipher:
         return self._cipher.decrypt(*args)
 
 
-@pytest.mark.parametrize(("token", "count"), [(VECTOR, 2), (VECTOR[:-2] + "AA", 3), (VECTOR[:-1], 0), ("x", 0)])
+@pytest.mark.parametrize(
+    ("token", "count"),
+    [
+        (VECTOR, 2),
+        (VECTOR[:-2] + "AA", 3),
+        (VECTOR[:-1], 0),
+        ("x", 0),
+        pytest.param(VECTOR + "AAAA", 0, id="no whole blocks"),
+        pytest.param("A" * 38, 0, id="no block"),
+    ],
+)
 def test_one_decryption_a_key(monkeypatch: pytest.MonkeyPatch, token: str, count: int) -> None:
     """A candidate costs one decryption with each key until one fits, and none if it is not well-formed."""
     monkeypatch.setattr(encrypted, "AESGCMSIV", CountingCipher)
