@@ -28,7 +28,7 @@ if sys.version_info > (3, 13) and THIS_PYTHON not in PYTHONS:
 
 def install(session: nox.Session, *groups: str) -> None:
     """Install the package with its extras, editable, and the dependency groups, in one go: pip then sees all bounds."""
-    session.install("--editable", ".[encryption]", *nox.project.dependency_groups(PYPROJECT, *groups))
+    session.install("--editable", ".[encryption,redis]", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
 def choose_hash() -> str:

@@ -1,0 +1,219 @@
+"""Sessions in Redis or Valkey, Cluster too: extra ``handstamp[redis]``.
+
+A session is one hash: the record's own fields, and the data's with a colon before their names. Every verb is one Lua
+script over one key, which is atomic, runs on a primary alone, and stays in one slot of a Cluster. An owner's index is a
+sorted set of handles by their ends, in a slot of its own: it may name too many, never too few, for the record decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+from ..exceptions import StoreError
+from .base import GRACE, Change, Record, damaged
+
+try:
+    from redis.exceptions import NoScriptError, RedisError
+except ImportError as error:
+    raise ImportError("sessions in Redis need an extra: pip install 'handstamp[redis]'") from error
+
+
+class Client(Protocol):
+    """What the store asks of a client: ``redis.Redis``, ``redis.RedisCluster``, or one that Sentinel gave."""
+
+    def eval(self, script: str, numkeys: int, /, *keys_and_args: Any) -> Any:
+        """Run a script."""
+        ...
+
+    def evalsha(self, sha: str, numkeys: int, /, *keys_and_args: Any) -> Any:
+        """Run a script that the server knows."""
+        ...
+
+
+class _Script(NamedTuple):
+    text: str
+    sha: str
+
+
+def _script(text: str) -> _Script:
+    return _Script(text, hashlib.sha1(text.encode()).hexdigest())  # noqa: S324  # Redis names scripts by it
+
+
+# What is no hash comes back as a list that no record gives.
+_LOAD = _script("""
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind == 'hash' or kind == 'none' then return redis.call('HGETALL', KEYS[1]) end
+return {kind}
+""")
+
+# ARGV: hash, seconds to live, then names and values.
+_CREATE = _script("""
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind == 'hash' then return redis.call('HGET', KEYS[1], 'hash') == ARGV[1] and 1 or 0 end
+if kind ~= 'none' then return 0 end
+for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
+""")
+
+# ARGV: expect, new hash or '', seen, end, shorten, grace, how many names go, these, then names and values. Returns the
+# owner and the end if the change is accepted.
+_UPDATE = _script("""
+if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then return {} end
+local kept = redis.call('HMGET', KEYS[1], 'hash', 'seen', 'end', 'owner')
+local seen, last = tonumber(kept[2] or ''), tonumber(kept[3] or '')
+if not (kept[1] and kept[4] and seen and last) then return {} end
+if kept[1] ~= ARGV[1] and kept[1] ~= ARGV[2] then return {} end
+if tonumber(ARGV[3]) > last then return {} end
+local removed = 7 + ARGV[7]
+for i = 8, removed do redis.call('HDEL', KEYS[1], ARGV[i]) end
+for i = removed + 1, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+seen = math.max(seen, tonumber(ARGV[3]))
+last = ARGV[5] == '1' and tonumber(ARGV[4]) or math.max(last, tonumber(ARGV[4]))
+redis.call('HSET', KEYS[1], 'seen', string.format('%d', seen), 'end', string.format('%d', last))
+redis.call('EXPIRE', KEYS[1], last - seen + ARGV[6])
+return {redis.call('HGET', KEYS[1], 'owner'), string.format('%d', last)}
+""")
+
+# Returns how many went, and the owner.
+_DELETE = _script("""
+local owner = redis.call('TYPE', KEYS[1]).ok == 'hash' and redis.call('HGET', KEYS[1], 'owner')
+return {redis.call('DEL', KEYS[1]), owner or ''}
+""")
+
+# ARGV: handle, end, grace. What has ended goes; the whole goes with its last.
+_ENTER = _script("""
+redis.call('ZADD', KEYS[1], 'GT', ARGV[2], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. (redis.call('TIME')[1] - ARGV[3]))
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
+if last then redis.call('EXPIREAT', KEYS[1], last + ARGV[3]) end
+return 1
+""")
+
+_STRIKE = _script("return redis.call('ZREM', KEYS[1], ARGV[1])")
+
+_LIST = _script("return redis.call('ZRANGE', KEYS[1], 0, -1)")
+
+
+class RedisStore:
+    """Keep records in Redis 6.2 or later, or Valkey.
+
+    :param client: of redis-py, with timeouts and a retry of its own; every verb may be replayed
+    :param prefix: what the keys begin with
+    """
+
+    def __init__(self, client: Client, prefix: str = "handstamp:") -> None:
+        self._client = client
+        self._prefix = prefix
+
+    def load(self, handle: str) -> Record | None:
+        """Return a record, or ``None`` if it is gone."""
+        try:
+            return _read_record(self._run(_LOAD, self._key(handle)))
+        except ValueError:
+            raise damaged(handle) from None
+
+    def create(self, handle: str, record: Record) -> bool:
+        """Keep a new record."""
+        if record.owner:
+            self._enter(record.owner, handle, record.end)
+        lifetime = max(1, record.end - record.seen + GRACE)
+        own = {name: getattr(record, name) for name in _OWN}
+        return bool(self._run(_CREATE, self._key(handle), record.hash, lifetime, *_flatten(own, record.fields)))
+
+    def update(self, handle: str, expect: str, change: Change) -> bool:
+        """Merge a change into a record."""
+        if change.owner:
+            # Before the record, so that nothing an owner has can be missing from the index.
+            self._enter(change.owner, handle, change.end)
+        own = {name: getattr(change, name) for name in ("hash", "owner", "created")}
+        told = _flatten({name: value for name, value in own.items() if value is not None}, change.fields)
+        times = (change.seen, change.end, int(change.shorten), GRACE)
+        removed = [f":{name}" for name in change.removed]
+        accepted = self._run(
+            _UPDATE, self._key(handle), expect, change.hash or "", *times, len(removed), *removed, *told
+        )
+        if not accepted:
+            return False
+        owner, end = map(_text, accepted)
+        if owner:
+            self._enter(owner, handle, int(end))
+        return True
+
+    def delete(self, handle: str) -> bool:
+        """Drop a record."""
+        number, owner = self._run(_DELETE, self._key(handle))
+        if owner:
+            self._run(_STRIKE, self._index(_text(owner)), handle)
+        return bool(number)
+
+    def find(self, owner: str) -> dict[str, Record]:
+        """Return the records of an owner by their handles."""
+        found = {}
+        for handle in map(_text, self._run(_LIST, self._index(owner))):
+            try:
+                record = _read_record(self._run(_LOAD, self._key(handle)))
+            except ValueError:
+                continue  # it is nobody's
+            if record is not None and record.owner == owner:
+                found[handle] = record
+        return found
+
+    # -- keys and commands
+
+    def _key(self, handle: str) -> str:
+        return f"{self._prefix}{{{handle}}}"  # the braces choose the slot of a Cluster
+
+    def _index(self, owner: str) -> str:
+        # Hashed, so that an owner may be any text, and keys tell of nobody.
+        return f"{self._prefix}owner:{hashlib.sha256(owner.encode()).hexdigest()}"
+
+    def _enter(self, owner: str, handle: str, end: int) -> None:
+        self._run(_ENTER, self._index(owner), handle, end, GRACE)
+
+    def _run(self, script: _Script, key: str, *args: object) -> Any:
+        """Run a script over a key.
+
+        :raises StoreError: without the client's error, which may hold what was sent
+        :raises ValueError: what came back is no UTF-8
+        """
+        try:
+            try:
+                return self._client.evalsha(script.sha, 1, key, *args)
+            except NoScriptError:
+                return self._client.eval(script.text, 1, key, *args)
+        except RedisError as error:
+            kind = type(error).__name__
+        raise StoreError(
+            f"Redis failed ({kind}); see whether it runs, and whether the client's timeouts are long enough"
+        )
+
+
+# -- record <-> hash
+
+_OWN = ("hash", "owner", "created", "seen", "end")
+
+
+def _flatten(own: dict[str, Any], fields: Any) -> list[Any]:
+    """Return names and values in turn."""
+    pairs = {**own, **{f":{name}": text for name, text in fields.items()}}
+    return [part for pair in pairs.items() for part in pair]
+
+
+def _read_record(flat: Sequence[bytes | str]) -> Record | None:
+    """Read what ``HGETALL`` gave; :exc:`ValueError` if it is no record."""
+    if not flat:
+        return None
+    texts = [_text(part) for part in flat]
+    pairs = dict(zip(texts[::2], texts[1::2], strict=True))
+    fields = {name[1:]: text for name, text in pairs.items() if name.startswith(":")}
+    if pairs.keys() - {f":{name}" for name in fields} != set(_OWN):
+        raise ValueError("no record")
+    times = (int(pairs[name]) for name in ("created", "seen", "end"))
+    return Record(pairs["hash"], fields, pairs["owner"], *times)
+
+
+def _text(part: bytes | str) -> str:
+    return part.decode() if isinstance(part, bytes) else part
