@@ -153,13 +153,18 @@ def test_index_never_moves_back(client: Any, store: RedisStore) -> None:
     assert client.zscore(store._index(owner), handle) == end + 50
 
 
-@pytest.mark.parametrize("verb", ["create", "update"])
-def test_index_comes_first(client: Any, store: RedisStore, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
-    """A record that comes to an owner is in the index before it is the owner's, whatever fails in between."""
-    owner, handle, record = make_owner(), make_handle(), make_record()
-    if verb == "update":
-        store.create(handle, record)
-    run = store._run
+VERBS: dict[str, Callable[[RedisStore, str, str], object]] = {
+    "create": lambda store, handle, owner: store.create(handle, make_record(owner=owner)),
+    "update": lambda store, handle, owner: store.update(handle, "", make_change(make_record(), owner=owner)),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+def test_index_comes_first(
+    client: Any, store: RedisStore, monkeypatch: pytest.MonkeyPatch, verb: Callable[[RedisStore, str, str], object]
+) -> None:
+    """What comes to an owner is in the index before the record says so, whatever fails in between."""
+    owner, handle, run = make_owner(), make_handle(), store._run
 
     def fail(script: Any, name: str, *args: Any) -> Any:
         if name == key(handle):
@@ -168,10 +173,7 @@ def test_index_comes_first(client: Any, store: RedisStore, monkeypatch: pytest.M
 
     monkeypatch.setattr(store, "_run", fail)
     with pytest.raises(StoreError, match="broke"):
-        if verb == "create":
-            store.create(handle, record._replace(owner=owner))
-        else:
-            store.update(handle, record.hash, make_change(record, owner=owner))
+        verb(store, handle, owner)
     assert client.zcard(store._index(owner)) == 1
 
 
