@@ -84,10 +84,14 @@ class SecureCookieSessionInterface(SessionInterface):
 
     def _seal(self, settings: Settings, session: SecureCookieSession, request: Request) -> str:
         codec = self.get_codec(settings, self.get_cookie_name(settings, request))
+        return codec.seal(codec.pack(self.write_payload(session)), int(self.now()))
+
+    def write_payload(self, session: Any) -> bytes:
+        """Write what a token holds of a session: here all of it."""
         text = self.serializer.dumps(session.export()).encode()
         if len(text) > MAX_PAYLOAD:
             raise too_large(session, f"{len(text)} bytes of JSON, {MAX_PAYLOAD} are allowed")
-        return codec.seal(codec.pack(text), int(self.now()))
+        return text
 
     # -- reading: length, signature, age, parse
 
@@ -132,10 +136,9 @@ class SecureCookieSessionInterface(SessionInterface):
     ) -> bool:
         content, issued, key = unsealed
         try:
-            data = self._parse(codec.unpack(content))
-            created = _take_created(data, issued)
+            data, created, used = self.read_payload(session, codec.unpack(content), issued, now)
             permanent = bool(data.get("_permanent"))
-            _refuse(settings.lifetimes.refuse_session(issued, created, permanent, now))
+            _refuse(settings.lifetimes.refuse_session(used, created, permanent, now))
             stale = key > 0 or settings.lifetimes.is_due(issued, permanent, now)
             session.adopt(data, created, opened=True, stale=stale)
             _refuse(None if self.validate_session(settings, session) else RejectReason.REVOKED)
@@ -144,14 +147,19 @@ class SecureCookieSessionInterface(SessionInterface):
             return False
         return True
 
-    def _parse(self, text: bytes) -> dict[str, Any]:
+    def read_payload(self, session: Any, payload: bytes, issued: int, now: int) -> tuple[dict[str, Any], int, int]:
+        """Read what a token holds; return the data, when the session began, and when it was last used.
+
+        :param issued: when the token was issued
+        :raises BadToken: it holds no session
+        """
         try:
-            data = self.serializer.loads(text.decode())
+            data = self.serializer.loads(payload.decode())
         except Exception as error:  # a serializer of one's own may fail in any way
             raise BadToken(RejectReason.MALFORMED) from error
         if not isinstance(data, dict):
             raise BadToken(RejectReason.MALFORMED)
-        return data
+        return data, _take_created(data, issued), issued
 
     # -- what both ways share
 
