@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handstamp.caching import add_private, add_vary
+from handstamp.caching import add_private, add_vary, forbid_storing
 
 Headers = list[tuple[str, str]]
 
@@ -101,3 +101,10 @@ def test_shared_caches_are_told_of(said: str) -> None:
 def test_shared_in_a_second_field() -> None:
     """Every Cache-Control field counts."""
     assert add_private([("Cache-Control", "max-age=60"), ("Cache-Control", "public")]) == "public"
+
+
+def test_no_store() -> None:
+    """What must not be kept says so alone, whatever was said."""
+    headers = [("Cache-Control", "public"), OTHER, ("cache-control", "max-age=60")]
+    forbid_storing(headers)
+    assert headers == [OTHER, ("Cache-Control", "no-store")]

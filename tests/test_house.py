@@ -37,6 +37,7 @@ ORDER = [
     "signed",
     "encrypted",
     "stores",
+    "serversession",
     "serverside",
     "middleware",
     "testing",

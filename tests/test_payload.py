@@ -19,7 +19,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from handstamp.exceptions import UnserializableValue
-from handstamp.payload import MAX_DEPTH, dumps, fingerprint, loads
+from handstamp.payload import MAX_DEPTH, dump_fields, dumps, fingerprint, load_fields, loads
 
 # -- what exactly the same means --------------------------------------------------------------------------------------
 
@@ -148,6 +148,24 @@ def test_a_session_is_no_tag(name: str) -> None:
 def test_round_trip(data: dict[str, Any]) -> None:
     """Every session comes back exactly, types, signs of zero, offsets and the order of keys included."""
     assert exact(loads(dumps(data))) == exact(data)
+
+
+@given(sessions)
+@example({"~tuple": [1]})
+@example({'"a":1,"b': 2, "\n": ":", "": '"'})
+def test_fields(data: dict[str, Any]) -> None:
+    """In parts a session comes back exactly too; each part is what stands in the whole, without a control character."""
+    fields = dump_fields(data)
+    assert "{" + ",".join(f"{name}:{text}" for name, text in fields.items()) + "}" == dumps(data)
+    assert exact(load_fields(fields)) == exact(data)
+    assert not [char for part in [*fields, *fields.values()] for char in part if char < " "]
+
+
+@pytest.mark.parametrize("fields", [{"a": "1"}, {'"a"': ""}, {'"a"': "1}{"}, {"": "1"}, {'"a"': '{"~tuple":1}'}])
+def test_damaged_fields(fields: dict[str, str]) -> None:
+    """Parts that nobody wrote are refused."""
+    with pytest.raises(ValueError):  # noqa: PT011
+        load_fields(fields)
 
 
 @given(sessions)

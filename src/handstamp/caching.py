@@ -1,6 +1,6 @@
 """What caches are told about a response that depends on a session (RFC 9110 12.5.5, RFC 9111 5.2 and 7.3).
 
-What begins with ``add`` changes a list of header fields in place.
+What begins with ``add`` or ``forbid`` changes a list of header fields in place.
 """
 
 from __future__ import annotations
@@ -44,6 +44,12 @@ def add_private(headers: Headers) -> str | None:
     if not is_said:
         headers.append(("Cache-Control", "private"))
     return None
+
+
+def forbid_storing(headers: Headers) -> None:
+    """Say ``Cache-Control: no-store``, whatever is said already."""
+    headers[:] = [field for field in headers if field[0].lower() != "cache-control"]
+    headers.append(("Cache-Control", "no-store"))
 
 
 def _varies(value: str) -> bool:

@@ -136,15 +136,16 @@ class SecureCookieSession(SessionMixin):
     def __setitem__(self, key: str, value: Any) -> None:
         if key == CREATED:
             raise ReservedKey(f"{CREATED!r} is kept by handstamp itself; session.renew() begins a session anew")
-        self._refuse_late()
+        self._refuse_change()
         self._remember(key)[key] = value
 
     def __delitem__(self, key: str) -> None:
-        self._refuse_late()
+        self._refuse_change()
         del self._remember(key)[key]
 
     def popitem(self) -> tuple[str, Any]:
         """Remove and return the last key and its value, as a dict does."""
+        self._refuse_change()
         for key in reversed(self._read()):
             return key, self.pop(key)
         raise KeyError("the session is empty")
@@ -155,7 +156,7 @@ class SecureCookieSession(SessionMixin):
 
     def renew(self) -> None:
         """Issue the session anew: data kept, ``created`` starts again."""
-        self._refuse_late()
+        self._refuse_change()
         self._read()
         self._created = int(self._source.now())
         self._renewed = True
@@ -166,7 +167,7 @@ class SecureCookieSession(SessionMixin):
         self._data = {}
         self._ended = True
 
-    def _refuse_late(self) -> None:
+    def _refuse_change(self) -> None:
         if self.committed:
             raise SessionCommitted("a change after the response's head has gone; make it before the first chunk")
 
@@ -195,6 +196,11 @@ class SecureCookieSession(SessionMixin):
         except (TypeError, ValueError):
             return None  # it cannot be written; saving says why
 
+    def find_changed_keys(self) -> list[str]:
+        """Return the keys whose value would be written otherwise than it was read, or not at all."""
+        data = self._read()
+        return [key for key, was in self._before.items() if self._differs(was, data.get(key, _ABSENT))]
+
     @property
     def modified(self) -> bool:
         """Whether what would be written differs from what was read. Assign to overrule: ``False`` discards."""
@@ -207,7 +213,7 @@ class SecureCookieSession(SessionMixin):
 
     @modified.setter
     def modified(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        self._refuse_late()
+        SecureCookieSession._refuse_change(self)  # to overrule is no change yet: nothing is read for it
         self._modified = bool(value)
 
     @property

@@ -223,6 +223,31 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+# -- in parts ---------------------------------------------------------------------------------------------------------
+
+
+def dump_fields(data: Mapping[str, Any]) -> dict[str, str]:
+    """Write session data as a JSON text for each value, under the JSON text of its key.
+
+    :raises UnserializableValue: as :func:`dumps` does
+    """
+    return dict(_dump_field(key, value) for key, value in data.items())
+
+
+def _dump_field(key: str, value: Any) -> tuple[str, str]:
+    text = dumps({key: value})
+    end = 1 + len(_encode(key))
+    return text[1:end], text[end + 1 : -1]
+
+
+def load_fields(fields: Mapping[str, str]) -> dict[str, Any]:
+    """Read what :func:`dump_fields` wrote.
+
+    :raises ValueError: for what it could not have meant
+    """
+    return loads("{" + ",".join(f"{name}:{text}" for name, text in fields.items()) + "}")
+
+
 # -- the table and the coders, made once ------------------------------------------------------------------------------
 
 # fmt: off

@@ -136,7 +136,7 @@ class SecureCookieSessionInterface(SessionInterface):
     ) -> bool:
         content, issued, key = unsealed
         try:
-            data, created, used = self.read_payload(session, codec.unpack(content), issued, now)
+            data, created, used = self.read_payload(settings, session, codec.unpack(content), issued, now)
             permanent = bool(data.get("_permanent"))
             _refuse(settings.lifetimes.refuse_session(used, created, permanent, now))
             stale = key > 0 or settings.lifetimes.is_due(issued, permanent, now)
@@ -147,7 +147,9 @@ class SecureCookieSessionInterface(SessionInterface):
             return False
         return True
 
-    def read_payload(self, session: Any, payload: bytes, issued: int, now: int) -> tuple[dict[str, Any], int, int]:
+    def read_payload(
+        self, settings: Settings, session: Any, payload: bytes, issued: int, now: int
+    ) -> tuple[dict[str, Any], int, int]:
         """Read what a token holds; return the data, when the session began, and when it was last used.
 
         :param issued: when the token was issued
