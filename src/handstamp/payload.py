@@ -231,7 +231,7 @@ def dump_fields(data: Mapping[str, Any]) -> dict[str, str]:
 
     :raises UnserializableValue: as :func:`dumps` does
     """
-    return dict(_dump_field(key, value) for key, value in data.items())
+    return dict([_dump_field(key, value) for key, value in data.items()])
 
 
 def _dump_field(key: str, value: Any) -> tuple[str, str]:

@@ -20,35 +20,33 @@ _HANDLE_BYTES = _SECRET_BYTES = 16
 
 
 class Ticket(NamedTuple):
-    """What a token holds: a handle, which may be shown and stays, and a secret, which only its hash is kept of."""
+    """What opens a record.
+
+    :ivar content: what the token holds: handle and secret
+    :ivar handle: where the record is kept, 22 characters of base64url; stays as long as the session
+    :ivar hash: what the record holds of the secret: SHA-256, for 128 random bits need no salt
+    """
 
     content: bytes
-
-    @property
-    def handle(self) -> str:
-        """Where the record is kept: 22 characters of base64url."""
-        return encode_base64(self.content[:_HANDLE_BYTES]).decode()
-
-    @property
-    def hash(self) -> str:
-        """What the record holds of the secret: SHA-256, which a secret of 128 random bits needs no salt for."""
-        return hashlib.sha256(self.content[_HANDLE_BYTES:]).hexdigest()
+    handle: str
+    hash: str
 
     def renew(self) -> Ticket:
         """Return a ticket with another secret for the same record."""
-        return Ticket(self.content[:_HANDLE_BYTES] + token_bytes(_SECRET_BYTES))
+        return read_ticket(self.content[:_HANDLE_BYTES] + token_bytes(_SECRET_BYTES))
 
 
 def make_ticket() -> Ticket:
     """Return a ticket for a record that is nowhere yet."""
-    return Ticket(token_bytes(_HANDLE_BYTES + _SECRET_BYTES))
+    return read_ticket(token_bytes(_HANDLE_BYTES + _SECRET_BYTES))
 
 
 def read_ticket(content: bytes) -> Ticket:
     """Read what a token holds; :exc:`BadToken` if it is no ticket."""
     if len(content) != _HANDLE_BYTES + _SECRET_BYTES:
         raise BadToken(RejectReason.MALFORMED)
-    return Ticket(content)
+    handle, secret = content[:_HANDLE_BYTES], content[_HANDLE_BYTES:]
+    return Ticket(content, encode_base64(handle).decode(), hashlib.sha256(secret).hexdigest())
 
 
 def dump_owner(owner: object) -> str:
@@ -150,22 +148,24 @@ class ServerSideSession(SecureCookieSession):
 
     # -- what the store keeps
 
-    def make_record(self, ticket: Ticket, seen: int, end: int) -> Record:
+    def make_record(self, ticket: Ticket, seen: int) -> Record:
         """Return the record of a new session.
 
+        :param seen: the time
         :raises UnserializableValue: names what has no exact form
         """
-        return Record(ticket.hash, dump_fields(self._read()), self._owner, self._created, seen, end)
+        return Record(ticket.hash, dump_fields(self._read()), self._owner, self._created, seen, self._find_end(seen))
 
-    def make_change(self, ticket: Ticket, seen: int, end: int) -> Change:
-        """Return what this request does to the record, no more: others may write to other keys meanwhile.
+    def make_change(self, ticket: Ticket, seen: int) -> Change:
+        """Return what this request does to the record, and no more: others may write to other keys meanwhile.
 
+        :param seen: the time
         :raises UnserializableValue: names what has no exact form
         """
         data, keys = self._read(), self.find_changed_keys()
         return Change(
             seen,
-            end,
+            self._find_end(seen),
             fields=dump_fields({key: data[key] for key in keys if key in data}),
             removed=list(dump_fields({key: None for key in keys if key not in data})),
             hash=ticket.hash if self._renewed else None,
@@ -173,6 +173,10 @@ class ServerSideSession(SecureCookieSession):
             created=self._created if self._renewed else None,
             shorten="_permanent" in keys,
         )
+
+    def _find_end(self, seen: int) -> int:
+        permanent = bool(self._read().get("_permanent"))
+        return self._settings.lifetimes.expires(self._created, permanent, seen)
 
     @property
     def renewed(self) -> bool:

@@ -147,20 +147,19 @@ class ServerSideSessionInterface(SecureCookieSessionInterface):
             self.leave_cookie(response)
             return
         was_there = session.dropped is not None and self.store.delete(session.dropped.handle)
-        save = self._create if session.ticket is None else self._update
-        if save(settings, session):
+        if self._create(session) if session.ticket is None else self._update(settings, session):
             self.set_cookie(settings, session, response, self._seal(settings, session, request))
         elif was_there:
             self.delete_cookie(settings, session, response)
         else:
             self.leave_cookie(response)
 
-    def _create(self, settings: Settings, session: ServerSideSession) -> bool:
+    def _create(self, session: ServerSideSession) -> bool:
         """Keep a new record, if there is anything to keep; tell whether the cookie has to be set."""
         if not session.is_worth_keeping:
             return False
         ticket = make_ticket()
-        if not self.store.create(ticket.handle, session.make_record(ticket, *self._count(settings, session))):
+        if not self.store.create(ticket.handle, session.make_record(ticket, int(self.now()))):
             name = name_record(ticket.handle)
             raise StoreError(f"{name} is there already, though its handle is random; see what else writes to the store")
         session.ticket = ticket
@@ -170,7 +169,7 @@ class ServerSideSessionInterface(SecureCookieSessionInterface):
         """Merge what has changed into the record, or touch it; tell whether the cookie has to be set."""
         old: Ticket = session.ticket  # type: ignore[assignment]  # save_session has looked
         ticket = old.renew() if session.renewed else old
-        change = session.make_change(ticket, *self._count(settings, session))
+        change = session.make_change(ticket, int(self.now()))
         if self.store.update(ticket.handle, old.hash, change):
             session.ticket = ticket
             # Where reads never refresh, writes do.
@@ -181,11 +180,6 @@ class ServerSideSessionInterface(SecureCookieSessionInterface):
                 " this around the middleware and have the visitor try again"
             )
         return False
-
-    def _count(self, settings: Settings, session: ServerSideSession) -> tuple[int, int]:
-        """Return the time, and when the session ends if nobody comes back."""
-        now = int(self.now())
-        return now, settings.lifetimes.expires(int(session.created.timestamp()), session.permanent, now)
 
 
 def _read_fields(record: Record) -> dict[str, Any] | None:

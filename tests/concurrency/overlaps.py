@@ -61,7 +61,9 @@ class Overlap:
     def look(self, cookie: str) -> dict[str, Any]:
         """Return what a cookie opens."""
         self.fast.cookie = cookie
-        found = self.fast.visit(lambda session: {key: session[key] for key in ("user", "slow", "fast") if key in session})
+        found = self.fast.visit(
+            lambda session: {key: session[key] for key in ("user", "slow", "fast") if key in session}
+        )
         return dict(found)
 
     def close(self) -> None:

@@ -19,11 +19,11 @@ GRACE = 60
 
 
 class Record(NamedTuple):
-    """A session as it is kept.
+    """A session as it is kept. None of its texts holds a control character.
 
     :ivar hash: SHA-256 of the secret, 64 hexadecimal digits
-    :ivar fields: the data, JSON texts under JSON texts (``{'"visits"': '1'}``); neither holds a control character
-    :ivar owner: whose session it is; ``""``: nobody's
+    :ivar fields: the data, JSON texts under JSON texts (``{'"visits"': '1'}``)
+    :ivar owner: whose session it is, as a JSON text; ``""``: nobody's
     :ivar created: when the session began
     :ivar seen: when it was last written or touched
     :ivar end: its last good second
