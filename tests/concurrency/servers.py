@@ -16,6 +16,5 @@ from redis_servers import run_redis
 @contextmanager
 def running(store: str) -> Iterator[str]:
     """Run a server; yield the url of its store."""
-    with tempfile.TemporaryDirectory() as directory:
-        with run_redis(Path(directory, "redis")) as port:
-            yield f"redis://127.0.0.1:{port}/0"
+    with tempfile.TemporaryDirectory() as directory, run_redis(Path(directory, "redis")) as port:
+        yield f"redis://127.0.0.1:{port}/0"
