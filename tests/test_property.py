@@ -44,13 +44,17 @@ def _append(key: str, value: object) -> Step:
     return append
 
 
+def clear(session: Any) -> None:
+    session.clear()
+
+
 STEPS = st.one_of(
     st.builds(_assign, KEYS, VALUES),
     st.builds(_assign, KEYS, VALUES.map(lambda value: [value])),
     st.builds(_delete, KEYS),
     st.builds(_append, KEYS, VALUES),
     st.just(dict),
-    st.just(lambda session: session.clear()),
+    st.just(clear),
 )
 SHAPES = st.sampled_from(["list", "generator", "write"])
 REQUESTS = st.lists(st.tuples(st.lists(STEPS, max_size=4), SHAPES, st.sampled_from([0, 1, DAY])), max_size=6)

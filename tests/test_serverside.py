@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import hashlib
 import logging
@@ -29,7 +30,10 @@ from helpers import (
     on_clock,
     serve,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 from kinds import decode
+from test_property import STEPS, VALUES, Step, clear
 
 from handstamp import (
     ReservedKey,
@@ -40,6 +44,7 @@ from handstamp import (
     SettingsError,
     StoreError,
     UnserializableValue,
+    payload,
 )
 from handstamp.serverside import ServerSideSessionInterface
 from handstamp.stores import MemoryStore, Record
@@ -659,6 +664,38 @@ def test_two_renew(shop: Shop) -> None:
     with pytest.raises(SessionEnded):
         slow.finish()
     assert shop.visit(get("user")).result == "ada"
+
+
+@given(st.lists(st.lists(STEPS, max_size=4), max_size=6))
+def test_is_kept_from_request_to_request(requests: list[list[Step]]) -> None:
+    """Over several requests a session is a dict that somebody keeps, whatever is done to it."""
+    shop = Shop()
+    model: dict[str, Any] = {}
+    for steps in requests:
+        shop.visit(lambda session, steps=steps: [step(session) for step in steps])
+        for step in steps:
+            step(model)
+        assert payload.fingerprint(shop.visit(dict).result) == payload.fingerprint(model)
+
+
+# A dict forgets all its keys at once; a session those that it knew.
+STEPS_BY_KEY = STEPS.filter(lambda step: step is not clear)
+
+
+@given(st.lists(STEPS_BY_KEY, max_size=4), st.dictionaries(st.sampled_from("xyz"), VALUES), st.booleans())
+def test_merges(steps: list[Step], others: dict[str, Any], is_new: bool) -> None:
+    """Whatever two requests at once do to different keys, the outcome is as if one had come after the other."""
+    shop = Shop()
+    model: dict[str, Any] = {"a": [1], "x": {"y": 2}} if is_new else {"a": 1, "b": [2], "z": 3}
+    shop.visit(lambda session: session.update(copy.deepcopy(model)))
+    slow = shop.begin()
+    for step in steps:
+        step(slow.session)
+        step(model)
+    shop.visit(lambda session: session.update(copy.deepcopy(others)))
+    model |= others
+    slow.finish()
+    assert payload.fingerprint(shop.visit(dict).result) == payload.fingerprint(model)
 
 
 # -- owners -----------------------------------------------------------------------------------------------------------
