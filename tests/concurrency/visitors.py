@@ -163,8 +163,8 @@ SITES: dict[str, Site] = {"handstamp": handstamp, "flask-session": flask_session
 
 
 def end(session: Any) -> None:
-    """End a session as its library has it."""
-    for name in ("invalidate", "flush", "clear"):
+    """End a session as its library's manual has it."""
+    for name in ("flush", "delete", "invalidate", "clear"):
         if hasattr(session, name):
             getattr(session, name)()
             return
