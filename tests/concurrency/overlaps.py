@@ -16,7 +16,7 @@ from typing import Any
 from handstamp import SessionEnded
 from handstamp.serverside import ServerSideSessionInterface
 
-from .servers import running
+from .servers import DATABASES, running
 from .visitors import SITES, Visitor, end
 
 PATIENCE = 60  # seconds
@@ -150,7 +150,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--rounds", type=int, default=10_000)
     parser.add_argument("--meetings", nargs="+", choices=MEETINGS, default=list(MEETINGS))
     parser.add_argument("--sites", nargs="+", choices=("handstamp", "flask-session", "beaker"), default=["handstamp"])
-    parser.add_argument("--store", default="redis", help="redis, sqlite, postgresql or mariadb")
+    parser.add_argument("--store", default="redis", choices=["redis", *DATABASES])
     options = parser.parse_args(arguments)
     with running(options.store) as url:
         for name in options.sites:

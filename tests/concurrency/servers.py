@@ -10,11 +10,31 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))  # where the helpers of the tests are
 
+from databases import DATABASES
 from redis_servers import run_redis
 
 
 @contextmanager
 def running(store: str) -> Iterator[str]:
-    """Run a server; yield the url of its store."""
-    with tempfile.TemporaryDirectory() as directory, run_redis(Path(directory, "redis")) as port:
-        yield f"redis://127.0.0.1:{port}/0"
+    """Run what keeps sessions; yield its url.
+
+    :param store: ``redis``, or one of :data:`DATABASES`
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        if store in DATABASES:
+            with DATABASES[store](Path(directory, store)) as url:
+                _create_schema(url)
+                yield url
+        else:
+            with run_redis(Path(directory, "redis")) as port:
+                yield f"redis://127.0.0.1:{port}/0"
+
+
+def _create_schema(url: str) -> None:
+    from sqlalchemy import create_engine
+
+    from handstamp.stores.sqlalchemy import SQLAlchemyStore
+
+    engine = create_engine(url)
+    SQLAlchemyStore(engine).create_schema()
+    engine.dispose()

@@ -73,8 +73,9 @@ def make_store(url: str) -> Store:
         from handstamp.stores.redis import RedisStore
 
         return RedisStore(Redis.from_url(url, socket_timeout=10))
-    from handstamp.stores.sqlalchemy import SQLAlchemyStore
     from sqlalchemy import create_engine
+
+    from handstamp.stores.sqlalchemy import SQLAlchemyStore
 
     return SQLAlchemyStore(create_engine(url))
 

@@ -7,7 +7,7 @@ import multiprocessing
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .servers import running
+from .servers import DATABASES, running
 from .visitors import SITES, Visitor
 
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--writes", type=int, default=1000, help="of each process")
     parser.add_argument("--sites", nargs="+", choices=SITES, default=["handstamp", "flask-session", "beaker"])
-    parser.add_argument("--store", default="redis", help="redis, sqlite, postgresql or mariadb")
+    parser.add_argument("--store", default="redis", choices=["redis", *DATABASES])
     options = parser.parse_args(arguments)
     with running(options.store) as url:
         for name in options.sites:
