@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -42,7 +43,7 @@ def run_postgresql(directory: Path, port: int | None = None) -> Iterator[str]:
     careless = [f"-c{setting}=off" for setting in ("fsync", "synchronous_commit", "full_page_writes")]
     place = ["-p", str(port), "-h", "127.0.0.1", "-k", "", "-cmax_connections=40", "-cshared_buffers=16MB"]
     command = [*user, programs[1], "-D", str(data), *place, *careless]
-    with running(command, directory / "log"):
+    with running(command, directory / "log", signal.SIGINT):  # which does not wait for clients
         url = f"postgresql+psycopg://tests@127.0.0.1:{port}/postgres"
         wait_for_database(url)
         yield url
@@ -100,14 +101,14 @@ def run_quietly(command: Sequence[str]) -> None:
 
 
 @contextmanager
-def running(command: Sequence[str], log: Path) -> Iterator[None]:
-    """Run a server while the block runs."""
+def running(command: Sequence[str], log: Path, ending: signal.Signals = signal.SIGTERM) -> Iterator[None]:
+    """Run a server while the block runs; tell it by a signal to end."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, cwd="/")
     try:
         yield
     finally:
-        process.terminate()
+        process.send_signal(ending)
         process.wait(PATIENCE)
 
 

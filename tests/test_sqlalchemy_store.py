@@ -57,4 +57,4 @@ class TestSQLAlchemyStore(StoreContract):
     """In a database every law of a store holds."""
 
     def damage(self, store: Any, handle: str) -> None:
-        run(store, "UPDATE handstamp_sessions SET fields = 'no record' WHERE handle = :key", key=handle.encode())
+        run(store, "UPDATE handstamp_sessions SET hash = 'no record' WHERE handle = :key", key=handle.encode())
