@@ -49,7 +49,7 @@ def store(engine: Any) -> SQLAlchemyStore:
 
 
 def run(store: Any, statement: str, **values: Any) -> Any:
-    with store._engine.connect() as connection:
+    with store._engine.begin() as connection:
         return connection.execute(text(statement), values)
 
 

@@ -130,7 +130,7 @@ class SQLAlchemyStore:
             values["owner_key"] = _digest(change.owner)
 
         def work(run: Connection) -> bool:
-            if run.execute(update(table).where(*is_admitted).values(values)).rowcount == 0:
+            if run.execute(update(table).where(*is_admitted).values(told)).rowcount == 0:
                 return False
             self._erase(run, handle, [*change.removed, *change.fields])
             self._write(run, handle, change.fields)
