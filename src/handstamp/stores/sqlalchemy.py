@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -75,7 +76,7 @@ class SQLAlchemyStore:
         table = self._sessions
         ended = select(table.c.handle).where(table.c.end < last)
         keys = self._run(lambda run: run.execute(ended).scalars().all())
-        return sum(self._run(lambda run, some=some: self._drop(run, some, last)) for some in _split(keys))
+        return sum(self._run(partial(self._drop, keys=some, last=last)) for some in _split(keys))
 
     def _drop(self, run: Connection, keys: Sequence[bytes], last: int) -> int:
         table, fields = self._sessions, self._fields
@@ -117,20 +118,18 @@ class SQLAlchemyStore:
             table.c.hash.in_((expect, change.hash or expect)),
             table.c.end >= change.seen,
         )
-        values = {
+        told = {
             "seen": _later(table.c.seen, change.seen),
             "end": change.end if change.shorten else _later(table.c.end, change.end),
-            **{
-                name: getattr(change, name)
-                for name in ("hash", "owner", "created")
-                if getattr(change, name) is not None
-            },
+            "hash": change.hash,
+            "owner": change.owner,
+            "owner_key": None if change.owner is None else _digest(change.owner),
+            "created": change.created,
         }
-        if change.owner is not None:
-            values["owner_key"] = _digest(change.owner)
+        values = {name: value for name, value in told.items() if value is not None}
 
         def work(run: Connection) -> bool:
-            if run.execute(update(table).where(*is_admitted).values(told)).rowcount == 0:
+            if run.execute(update(table).where(*is_admitted).values(values)).rowcount == 0:
                 return False
             self._erase(run, handle, [*change.removed, *change.fields])
             self._write(run, handle, change.fields)
