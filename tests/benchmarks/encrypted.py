@@ -38,7 +38,7 @@ AT_MOST = 1.3
 SIZES = (128, 512, 2048)  # bytes of a message, in the comparison of ciphers
 SETTINGS = {"SECRET_KEY": SECRET_KEY, "SESSION_COOKIE_NAME": COOKIE_NAME, "PERMANENT_SESSION_LIFETIME": LIFETIME}
 PURPOSE = f"handstamp.encrypted:{len(COOKIE_NAME)}:{COOKIE_NAME}".encode()
-DISTRIBUTIONS = ("handstamp", "cryptography", "aiohttp-session", "pyramid_nacl_session", "pynacl")
+DISTRIBUTIONS = ("handstamp", "cryptography", "aiohttp-session", "pyramid_nacl_session", "pynacl", "starsessions")
 
 
 @dataclass(frozen=True)
@@ -140,12 +140,37 @@ def pyramid_nacl_session() -> Codec:
     return Codec(serializer.dumps, serializer.loads)
 
 
+def starsessions_fernet() -> Codec:
+    """Take its serializer and its encryptor, without the age and without the store, which would sign this once more."""
+    from starsessions.encryptors import FernetEncryptor
+    from starsessions.serializers import JsonSerializer
+
+    serializer, encryptor = JsonSerializer(), FernetEncryptor(urlsafe_b64encode(SECRET_KEY.encode()))
+    return Codec(
+        lambda data: encryptor.encrypt(serializer.serialize(data)).decode(),
+        lambda token: serializer.deserialize(encryptor.decrypt(token.encode())),
+    )
+
+
+def starsessions_gcm() -> Codec:
+    """Take its other encryptor, whose bytes need base64url to be a cookie."""
+    from starsessions.encryptors import AESGCMEncryptor
+    from starsessions.serializers import JsonSerializer
+
+    serializer, encryptor = JsonSerializer(), AESGCMEncryptor(SECRET_KEY.encode())
+    return Codec(
+        lambda data: urlsafe_b64encode(encryptor.encrypt(serializer.serialize(data))).decode(),
+        lambda token: serializer.deserialize(encryptor.decrypt(urlsafe_b64decode(token))),
+    )
+
+
 OURS, LIMIT = "handstamp", "the limit"
-# starsessions, often named beside these, takes no part: neither 1.3.0 nor 2.2.1 has an encryptor, only signed cookies.
 OF_DATA: dict[str, Callable[[], Codec]] = {
     OURS: handstamp,
     "aiohttp-session": aiohttp_session,
     "pyramid_nacl_session": pyramid_nacl_session,
+    "starsessions, Fernet": starsessions_fernet,
+    "starsessions, GCM": starsessions_gcm,
     LIMIT: lambda: bare_json(limit_bytes()),
 }
 OF_BYTES: dict[str, Callable[[], Codec]] = {OURS: handstamp_bytes, LIMIT: limit_bytes}
