@@ -616,6 +616,35 @@ def test_token_that_looks_like_an_option(inspect: Inspect, monkeypatch: pytest.M
     assert exit_info.value.code == 2
 
 
+def test_encrypted_without_the_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without the extra an encrypted cookie cannot be read, and the command says what it takes; signed ones can."""
+    with kinds.testing("encrypted"):
+        token = sign('{"a":1}')
+    monkeypatch.setitem(sys.modules, "handstamp.encrypted", None)
+    assert main(["inspect", token], clock=Clock()) == 1
+    assert capsys.readouterr().err.startswith("signed cookies alone can be read: ")
+    assert main(["inspect", GOOD], clock=Clock()) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_encrypted_without_the_cipher(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where OpenSSL lacks the cipher, the command says so, and signed cookies are read all the same."""
+    with kinds.testing("encrypted"):
+        token = sign('{"a":1}')
+        from cryptography.exceptions import UnsupportedAlgorithm
+
+        from handstamp import encrypted
+
+    def refuse(key: bytes) -> None:
+        raise UnsupportedAlgorithm("no AES-GCM-SIV")
+
+    monkeypatch.setattr(encrypted, "AESGCMSIV", refuse)
+    assert main(["inspect", token], clock=Clock()) == 1
+    assert "OpenSSL 3.2" in capsys.readouterr().err
+    assert main(["inspect", GOOD], clock=Clock()) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_help_says_what_to_do_with_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
     """The help says what to do with a token that looks like an option."""
     with pytest.raises(SystemExit):
