@@ -7,15 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from helpers import DAY, SETTINGS
-from kinds import START
+from kinds import START, make_interface
 
 from handstamp import SecureCookieSessionInterface, SessionMiddleware
 from handstamp.testing import FrozenClock, frozen, make_cookie, read_cookie
 
+pytestmark = pytest.mark.usefixtures("kind")
+
 
 def make_middleware() -> SessionMiddleware:
     """Wrap an application that is never called."""
-    return SessionMiddleware(lambda environ, start_response: [], SETTINGS)
+    return SessionMiddleware(lambda environ, start_response: [], SETTINGS, session_interface=make_interface())
 
 
 @pytest.mark.parametrize("at", [START, float(START), datetime.fromtimestamp(START, UTC)])

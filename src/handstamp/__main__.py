@@ -8,12 +8,12 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import BinaryIO, NoReturn
 
 from .checks import NEW_KEY, read_lines
+from .exceptions import SettingsError
 from .inspection import inspect_cookies
 from .report import format_json, format_text
 from .settings import Settings
@@ -30,11 +30,6 @@ NEEDED = frozenset({
     "SECRET_KEY", "SECRET_KEY_FALLBACKS", "SESSION_COOKIE_NAME",
     "PERMANENT_SESSION_LIFETIME", "SESSION_IDLE_LIFETIME", "SESSION_ABSOLUTE_LIFETIME",
 })  # fmt: skip
-
-#: Whose cookies can be inspected: encrypted ones only with their extra.
-INTERFACES = [SecureCookieSessionInterface()]
-with suppress(ImportError):
-    INTERFACES.append(import_module("handstamp.encrypted").EncryptedCookieSessionInterface())
 
 INSPECT_HELP = """\
 Tell which key signed a session cookie, when it ends and what it holds. Keys and limits are read from the environment
@@ -69,9 +64,23 @@ def print_inspection(options: argparse.Namespace, now: int, refuse: Callable[[st
         text = read_cookies(options.cookie)
     except ValueError as error:
         refuse(str(error))
-    findings = inspect_cookies(INTERFACES, settings, text, now, named=options.name is not None)
+    interfaces, lack = make_interfaces()
+    findings = inspect_cookies(interfaces, settings, text, now, named=options.name is not None)
     sys.stdout.write(format_json(findings, now) if options.json else format_text(findings, now))
-    return 0 if any(finding.good for finding in findings) else 1
+    good = any(finding.good for finding in findings)
+    if lack and not good:
+        sys.stderr.write(f"signed cookies alone can be read: {lack}\n")
+    return 0 if good else 1
+
+
+def make_interfaces() -> tuple[list[SecureCookieSessionInterface], str]:
+    """Make the interfaces whose cookies can be inspected; and say what those of encrypted ones lack, if anything."""
+    interfaces = [SecureCookieSessionInterface()]
+    try:
+        interfaces.append(import_module("handstamp.encrypted").EncryptedCookieSessionInterface())
+    except (ImportError, SettingsError) as error:
+        return interfaces, str(error)
+    return interfaces, ""
 
 
 def main(arguments: Sequence[str] | None = None, clock: Callable[[], float] = time.time) -> int:

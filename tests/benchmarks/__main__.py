@@ -8,7 +8,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from . import chart, report
+from . import chart, encrypted, report
 from .cases import CASES, does_the_work
 from .contestants import CONTESTANTS, Contestant, available, versions
 from .measure import Key, make_cells, measure, pin
@@ -22,6 +22,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=150, help="how often every cell is visited (150)")
     parser.add_argument("--cases", default=letters, help=f"the letters of the cases, such as bcd ({letters})")
     parser.add_argument("--contestants", nargs="+", default=(), choices=keys, metavar="KEY", help=", ".join(keys))
+    parser.add_argument("--encrypted", action="store_true", help="measure encrypted cookies, and nothing but those")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
     parser.add_argument("--chart", type=Path, metavar="FILE", help="write the chart as SVG")
     return parser.parse_args(arguments)
@@ -42,6 +43,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure, and print the report."""
     options = parse_arguments(arguments)
     warnings.simplefilter("ignore")  # the contestants' own
+    if options.encrypted:
+        pin()
+        print(*map("\n".join, encrypted.report(options.rounds)), sep="\n\n")
+        return
     contestants, missing = available(options.contestants)
     for key, reason in missing.items():
         print(f"{key} takes no part: {reason}", file=sys.stderr)

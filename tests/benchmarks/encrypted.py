@@ -1,27 +1,25 @@
 """What an encrypted session costs, beside peers, beside the limit, and beside other ciphers.
 
-Run ``python -m tests.benchmarks.encrypted``. Three tables, all from one process, interleaved as in `measure`:
+``python -m tests.benchmarks --encrypted`` runs it. Four tables, all from one process, interleaved as in `measure`:
 
 - data <-> token: what a codec does and nothing else, since the peers are codecs without a middleware of WSGI. The limit
   is the same token made of the bare calls of cryptography, base64 and json. This is what the target holds.
 - bytes <-> token: the same without JSON, where handstamp does more than the limit (exact types).
 - whole requests: handstamp with encrypted cookies, and the limit of `limit` with encrypted tokens in it.
-
-Behind them AES-GCM-SIV, AES-GCM and Fernet as cryptography has them: the size and the time of a message.
+- ciphers: AES-GCM-SIV, AES-GCM and Fernet as cryptography has them, a message to base64url and back.
 """
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import os
 import random
 import time
-import warnings
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -30,17 +28,17 @@ from . import limit
 from .application import COOKIE_NAME, LIFETIME, SECRET_KEY, Action, in_environ
 from .cases import CASES, LARGE, NEW, SMALL, WRITTEN
 from .contestants import Contestant, Kind, versions
-from .measure import SLICE, WARM_UP, Results, make_cells, measure, pin
+from .measure import SLICE, WARM_UP, Results, make_cells, measure
 from .report import figure, row, stage
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 AT_MOST = 1.3
-TRIES = 7  # slices, of which the fastest counts in the comparison of ciphers
+SIZES = (128, 512, 2048)  # bytes of a message, in the comparison of ciphers
 SETTINGS = {"SECRET_KEY": SECRET_KEY, "SESSION_COOKIE_NAME": COOKIE_NAME, "PERMANENT_SESSION_LIFETIME": LIFETIME}
 PURPOSE = f"handstamp.encrypted:{len(COOKIE_NAME)}:{COOKIE_NAME}".encode()
-DISTRIBUTIONS = ("handstamp", "cryptography", "aiohttp-session", "pyramid_nacl_session", "pynacl")
+DISTRIBUTIONS = ("handstamp", "cryptography", "aiohttp-session", "pyramid_nacl_session", "pynacl", "starsessions")
 
 
 @dataclass(frozen=True)
@@ -142,12 +140,37 @@ def pyramid_nacl_session() -> Codec:
     return Codec(serializer.dumps, serializer.loads)
 
 
+def starsessions_fernet() -> Codec:
+    """Take its serializer and its encryptor, without the age and without the store, which would sign this once more."""
+    from starsessions.encryptors import FernetEncryptor
+    from starsessions.serializers import JsonSerializer
+
+    serializer, encryptor = JsonSerializer(), FernetEncryptor(urlsafe_b64encode(SECRET_KEY.encode()))
+    return Codec(
+        lambda data: encryptor.encrypt(serializer.serialize(data)).decode(),
+        lambda token: serializer.deserialize(encryptor.decrypt(token.encode())),
+    )
+
+
+def starsessions_gcm() -> Codec:
+    """Take its other encryptor, whose bytes need base64url to be a cookie."""
+    from starsessions.encryptors import AESGCMEncryptor
+    from starsessions.serializers import JsonSerializer
+
+    serializer, encryptor = JsonSerializer(), AESGCMEncryptor(SECRET_KEY.encode())
+    return Codec(
+        lambda data: urlsafe_b64encode(encryptor.encrypt(serializer.serialize(data))).decode(),
+        lambda token: serializer.deserialize(encryptor.decrypt(urlsafe_b64decode(token))),
+    )
+
+
 OURS, LIMIT = "handstamp", "the limit"
-# starsessions, often named beside these, takes no part: neither 1.3.0 nor 2.2.1 has an encryptor, only signed cookies.
 OF_DATA: dict[str, Callable[[], Codec]] = {
     OURS: handstamp,
     "aiohttp-session": aiohttp_session,
     "pyramid_nacl_session": pyramid_nacl_session,
+    "starsessions, Fernet": starsessions_fernet,
+    "starsessions, GCM": starsessions_gcm,
     LIMIT: lambda: bare_json(limit_bytes()),
 }
 OF_BYTES: dict[str, Callable[[], Codec]] = {OURS: handstamp_bytes, LIMIT: limit_bytes}
@@ -224,11 +247,9 @@ class Stopwatch:
             gc.enable()
 
 
-def race(codecs: Mapping[str, Codec], rounds: int, write: Callable[[dict[str, Any]], Any] = dict) -> Results:
+def race(codecs: Mapping[str, Codec], rounds: int, make: Callable[[Codec], Mapping[str, Job]] = make_jobs) -> Results:
     """Time all jobs of all codecs, in random order in each round."""
-    watches = {
-        (name, key): Stopwatch(job) for key, codec in codecs.items() for name, job in make_jobs(codec, write).items()
-    }
+    watches = {(name, key): Stopwatch(job) for key, codec in codecs.items() for name, job in make(codec).items()}
     times: dict[tuple[str, str], list[float]] = {key: [] for key in watches}
     for _ in range(rounds):
         for key in random.sample(list(watches), len(watches)):
@@ -239,14 +260,26 @@ def race(codecs: Mapping[str, Codec], rounds: int, write: Callable[[dict[str, An
 # -- ciphers ----------------------------------------------------------------------------------------------------------
 
 
-def make_ciphers() -> dict[str, Codec]:
-    """Make the three as cryptography has them; all tokens are base64url text."""
-    from cryptography.fernet import Fernet
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
+def gcm_siv() -> Codec:
+    """Take the cipher that handstamp uses."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
-    fernet = Fernet(Fernet.generate_key())
-    ciphers = {name: with_nonce(kind(os.urandom(32))) for name, kind in (("GCM-SIV", AESGCMSIV), ("GCM", AESGCM))}
-    return {**ciphers, "Fernet": Codec(fernet.encrypt, fernet.decrypt)}
+    return with_nonce(AESGCMSIV(os.urandom(32)))
+
+
+def gcm() -> Codec:
+    """Take the plain mode."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return with_nonce(AESGCM(os.urandom(32)))
+
+
+def fernet() -> Codec:
+    """Take AES-128-CBC with HMAC-SHA256, whose token holds the time as well."""
+    from cryptography.fernet import Fernet
+
+    cipher = Fernet(Fernet.generate_key())
+    return Codec(cipher.encrypt, cipher.decrypt)
 
 
 def with_nonce(cipher: Any) -> Codec:
@@ -264,31 +297,35 @@ def with_nonce(cipher: Any) -> Codec:
     return Codec(seal, unseal)
 
 
-def compare_ciphers(sizes: Iterable[int] = (128, 512, 2048)) -> list[str]:
-    """Tabulate characters of a token, and microseconds to seal and to open it."""
-    lines = ["ciphers, by bytes of the message: characters; microseconds to seal and to open"]
-    for name, codec in make_ciphers().items():
-        cells = []
-        for size in sizes:
-            text = random.Random(size).randbytes(size)
-            token = codec.seal(text)
-            watches = Stopwatch(lambda: codec.seal(text)), Stopwatch(lambda: codec.unseal(token))  # noqa: B023
-            times = [figure(min(watch.sample() for _ in range(TRIES))) for watch in watches]
-            cells.append(f"{len(token)}; {', '.join(times)}")
-        lines.append(f"{name:<10}" + "".join(f"{cell:>22}" for cell in cells))
-    return [lines[0], " " * 10 + "".join(f"{size:>22}" for size in sizes), *lines[1:]]
+REFERENCE = "GCM-SIV"
+CIPHERS: dict[str, Callable[[], Codec]] = {REFERENCE: gcm_siv, "GCM": gcm, "Fernet": fernet}
+
+
+def make_cipher_jobs(codec: Codec) -> dict[str, Job]:
+    """Make what is timed: seal and open messages of each size."""
+    jobs: dict[str, Job] = {}
+    for size in SIZES:
+        text = random.Random(size).randbytes(size)
+        jobs |= {f"{size} seal": partial(codec.seal, text), f"{size} open": partial(codec.unseal, codec.seal(text))}
+    return jobs
+
+
+def count_characters(codecs: Mapping[str, Codec]) -> list[str]:
+    """Tabulate the characters of a token by the bytes of its message."""
+    lines = ["characters of a token, by bytes of the message", row("", map(str, SIZES))]
+    return lines + [row(key, (str(len(codec.seal(bytes(size)))) for size in SIZES)) for key, codec in codecs.items()]
 
 
 # -- the report -------------------------------------------------------------------------------------------------------
 
 
-def tabulate(title: str, results: Results) -> list[str]:
-    """Tabulate microseconds, and how many times the limit that is."""
+def tabulate(title: str, results: Results, under: str = LIMIT) -> list[str]:
+    """Tabulate microseconds, and how many times those of one of them that is."""
     jobs = list(dict.fromkeys(job for job, _ in results.overheads))
     lines = [title, row("", (job.replace("2.5 KB", "2.5K") for job in jobs))]
     for key in dict.fromkeys(key for _, key in results.overheads):
         lines.append(row(key, (figure(results.overhead((job, key))) for job in jobs)))
-        lines.append(row("  times the limit", (figure(results.ratio((job, key), (job, LIMIT))) for job in jobs)))
+        lines.append(row(f"  times {under}", (figure(results.ratio((job, key), (job, under))) for job in jobs)))
     return lines
 
 
@@ -313,28 +350,18 @@ def available() -> dict[str, Codec]:
     return codecs
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Measure, and print the report."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.encrypted")
-    parser.add_argument("--rounds", type=int, default=150, help="how often everything is visited (150)")
-    rounds = parser.parse_args(arguments).rounds
-    warnings.simplefilter("ignore")  # the contestants' own
-    pin()
-    of_data = race(available(), rounds)
-    of_bytes = race({key: make() for key, make in OF_BYTES.items()}, rounds, to_json)
+def report(rounds: int) -> Iterator[list[str]]:
+    """Measure; give the report, table by table."""
+    codecs, ciphers = available(), {key: make() for key, make in CIPHERS.items()}
     cells = make_cells(REQUESTS, {letter: CASES[letter] for letter in "cdefg"})
+    of_data = race(codecs, rounds)
+    yield tabulate("microseconds, data <-> token", of_data)
+    of_bytes = race({key: make() for key, make in OF_BYTES.items()}, rounds, lambda codec: make_jobs(codec, to_json))
+    yield tabulate("microseconds, bytes <-> token", of_bytes)
     requests = measure(cells, rounds)
-    print("\n".join(tabulate("microseconds, data <-> token", of_data)), end="\n\n")
-    print("\n".join(tabulate("microseconds, bytes <-> token", of_bytes)), end="\n\n")
-    print(
-        "\n".join(tabulate("microseconds, whole requests (c to g) on top of the bare application", requests)),
-        end="\n\n",
-    )
-    print("\n".join(["target, data <-> token", *judge(of_data)]), end="\n\n")
-    print("\n".join(compare_ciphers()), end="\n\n")
-    named = versions({OURS: Contestant(OURS, OURS, Kind.OURS, request_ours, DISTRIBUTIONS)})
-    print(stage(named))
-
-
-if __name__ == "__main__":
-    main()
+    yield tabulate("microseconds, whole requests (c to g) on top of the bare application", requests)
+    of_ciphers = race(ciphers, rounds, make_cipher_jobs)
+    yield tabulate("microseconds, ciphers, by bytes of the message", of_ciphers, REFERENCE)
+    yield count_characters(ciphers)
+    yield ["target, data <-> token", *judge(of_data)]
+    yield [stage(versions({OURS: Contestant(OURS, OURS, Kind.OURS, request_ours, DISTRIBUTIONS)}))]

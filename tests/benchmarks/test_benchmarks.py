@@ -7,6 +7,7 @@ import zlib
 from xml.etree import ElementTree
 
 import pytest
+from missing import skip_or_fail
 
 from . import chart, report, targets
 from .application import Action, bare, cookie_pair, request
@@ -33,11 +34,11 @@ def keeper(request: pytest.FixtureRequest) -> Contestant:
 
 
 def installed(contestant: Contestant) -> Contestant:
-    """Skip a contestant, with a word, whose packages are missing."""
+    """Skip a contestant, with a word, whose packages are missing; in CI that is an error."""
     try:
         contestant.build(Action())
     except ImportError as error:
-        pytest.skip(f"{contestant.title}: {error}")
+        skip_or_fail(f"{contestant.title}: {error}")
     return contestant
 
 
