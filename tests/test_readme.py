@@ -15,11 +15,13 @@ from wsgiref.validate import validator
 
 import docutils.core
 import pytest
+import redis
 import requests
 import webtest
 import werkzeug.test
 from helpers import running
 from paste.deploy import loadfilter
+from redis_servers import run_redis
 from webob import Request
 
 import handstamp
@@ -208,6 +210,38 @@ def test_one_policy_method() -> None:
     assert cookie.startswith("session-acme=")
     assert get(middleware, cookie, path="http://acme.example.com/")[1] == b"2"
     assert get(middleware, cookie, path="http://other.example.com/")[1] == b"1"
+
+
+def test_sessions_on_a_server(tmp_path: Path) -> None:
+    """The README's client keeps sessions in Redis: they are listed, and end at once."""
+    names: dict[str, Any] = {"app": lambda *args: app(*args), "SessionMiddleware": SessionMiddleware}
+    names["settings"] = {"SECRET_KEY": KEY}
+    make_client = redis.Redis.from_url
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if environ["PATH_INFO"] == "/sign-in":
+            environ["session"].renew()
+            environ["session"].owner = 7
+        return count(environ, start_response)
+
+    with run_redis(tmp_path) as port:
+        url = f"redis://127.0.0.1:{port}"
+        with mock.patch.object(redis.Redis, "from_url", lambda _, **options: make_client(url, **options)):
+            exec(block_with("RedisStore(client)"), names)
+        with names["client"]:
+            middleware, interface = names["app"], names["interface"]
+            first = get(middleware)[0]["Set-Cookie"].partition(";")[0]
+            headers, body = get(middleware, first, path="/sign-in")
+            assert body == b"2"
+            assert get(middleware, first)[1] == b"1"
+            (listed,) = interface.sessions(7)
+            assert listed.data == {"visits": 2}
+            second = headers["Set-Cookie"].partition(";")[0]
+            assert get(middleware, second)[1] == b"3"
+            assert interface.end(listed.handle)
+            assert get(middleware, second)[1] == b"1"
+    with pytest.raises(handstamp.StoreError):
+        get(middleware, second)
 
 
 def test_interface_of_ones_own() -> None:
