@@ -28,7 +28,7 @@ if sys.version_info > (3, 13) and THIS_PYTHON not in PYTHONS:
 
 def install(session: nox.Session, *groups: str) -> None:
     """Install the package with its extras, editable, and the dependency groups, in one go: pip then sees all bounds."""
-    session.install("--editable", ".[encryption,redis]", *nox.project.dependency_groups(PYPROJECT, *groups))
+    session.install("--editable", ".[encryption,redis,sqlalchemy]", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
 def choose_hash() -> str:
@@ -114,7 +114,7 @@ def test_installed(session: nox.Session, wheel: Path, venv: Path) -> None:
     session.env["PYTHONHASHSEED"] = choose_hash()
     args = session.posargs or QUICK
     # The benchmark's contestants, which people also move in from, are not installed here.
-    peers = ("--ignore=tests/benchmarks", "--ignore=tests/test_migration.py")
+    peers = ("--ignore=tests/benchmarks", "--ignore=tests/test_migration.py", "--ignore=tests/test_concurrency.py")
     session.run(python, "-m", "pytest", "--quiet", "--numprocesses=auto", *peers, *args, external=True)
 
 
@@ -137,6 +137,13 @@ def load(session: nox.Session) -> None:
     """Let 64 visitors at gunicorn and granian, each of whom must see its own session; arguments go to the load."""
     install(session, "servers")
     session.run("python", "-m", "tests.live", *session.posargs)
+
+
+@nox.session(default=False)
+def stores(session: nox.Session) -> None:
+    """Count what many requests at one session lose or bring back, on real servers; arguments say what, and how much."""
+    install(session, "tests", "bench")
+    session.run("python", "-W", "ignore", "-m", "tests.concurrency", *session.posargs)
 
 
 @nox.session(default=False)
