@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from handstamp.stores import MemoryStore, Record
-from handstamp.testing import StoreContract
-from handstamp.testing.stores import make_change, make_handle, make_record
+from handstamp.testing import StoreContract, StoreModel
+from handstamp.testing.model import ModelStore, list_plays, make_scene, play
+from handstamp.testing.records import make_change, make_handle, make_record
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(StoreContract, StoreModel):
     """In memory every law of a store holds."""
 
     @pytest.fixture
@@ -109,3 +110,65 @@ def test_contract_finds_what_is_taken_over() -> None:
     store.update = lambda *_: True  # type: ignore[method-assign]
     with pytest.raises(AssertionError):
         TestMemoryStore().test_damaged_is_never_accepted(store)
+
+
+# -- the model --------------------------------------------------------------------------------------------------------
+
+
+def test_model_keeps_the_laws() -> None:
+    """In the model nothing that was ended comes back, and what was acknowledged is kept."""
+    plays = [each for each in list_plays() if "create again" not in each[0]]
+    for names, order in plays:
+        scene = make_scene()
+        *answers, kept, _ = play(ModelStore(), scene, names, order)
+        told = list(zip(order, answers, strict=True))
+        if any(answer is True and names[number] == "delete" for number, answer in told) or [True] in answers:
+            assert kept is None
+            continue
+        assert isinstance(kept, Record)
+        for number, answer in told:
+            if answer is True and names[number] in ("own key", "remove", "renew", "replayed"):
+                assert kept.fields[f'"own{number}"'] == "1"
+            if answer is True and names[number] in ("renew", "replayed"):
+                assert kept.hash == scene.hashes[number]
+
+
+class Reviving(MemoryStore):
+    """Creates where it should change."""
+
+    def update(self, handle: str, expect: str, change: Any) -> bool:
+        if handle not in self._records:
+            self._records[handle] = Record(expect, dict(change.fields), "", 0, change.seen, change.end)
+        return super().update(handle, expect, change)
+
+
+class Trusting(MemoryStore):
+    """Looks at no hash."""
+
+    def update(self, handle: str, expect: str, change: Any) -> bool:
+        record = self._get(handle)
+        return record is not None and super().update(handle, record.hash, change)
+
+
+class Whole(MemoryStore):
+    """Drops the fields that a change does not tell of."""
+
+    def update(self, handle: str, expect: str, change: Any) -> bool:
+        record = self._get(handle)
+        return record is not None and super().update(
+            handle, expect, change._replace(removed=[*record.fields.keys() - change.fields.keys()])
+        )
+
+
+class Moving(MemoryStore):
+    """Moves the end back by a mere touch."""
+
+    def update(self, handle: str, expect: str, change: Any) -> bool:
+        return super().update(handle, expect, change._replace(shorten=True))
+
+
+@pytest.mark.parametrize("store", [Careless, Reviving, Trusting, Whole, Moving])
+def test_model_finds(store: type[MemoryStore]) -> None:
+    """The model finds a store that breaks a law."""
+    with pytest.raises(AssertionError):
+        TestMemoryStore().test_every_order(store())

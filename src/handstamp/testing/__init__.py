@@ -3,11 +3,13 @@
 from .clients import session_transaction
 from .clock import FrozenClock, frozen
 from .cookies import make_cookie, read_cookie
+from .model import StoreModel
 from .stores import StoreContract
 
 __all__ = [
     "FrozenClock",
     "StoreContract",
+    "StoreModel",
     "frozen",
     "make_cookie",
     "read_cookie",

@@ -1,0 +1,147 @@
+"""A store against a model, in every order that three requests can come in.
+
+A request is a few verbs, each of which is atomic: so all that can happen when requests meet is an order of verbs. Each
+order is played on the store and on a dict that keeps the laws of :class:`handstamp.stores.Record`, and every answer is
+compared.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations_with_replacement
+from typing import Any, NamedTuple
+
+from ..stores.base import Change, Record, Store
+from .records import make_handle, make_hash, make_owner, make_record
+
+
+class ModelStore:
+    """What a store has to do, in the fewest words."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, Record] = {}
+
+    def load(self, handle: str) -> Record | None:
+        """Return a record."""
+        return self._records.get(handle)
+
+    def create(self, handle: str, record: Record) -> bool:
+        """Keep a new record."""
+        return self._records.setdefault(handle, record).hash == record.hash
+
+    def update(self, handle: str, expect: str, change: Change) -> bool:
+        """Merge a change into a record."""
+        record = self._records.get(handle)
+        if record is None or not record.admits(expect, change):
+            return False
+        self._records[handle] = record.apply(change)
+        return True
+
+    def delete(self, handle: str) -> bool:
+        """Drop a record."""
+        return self._records.pop(handle, None) is not None
+
+    def find(self, owner: str) -> dict[str, Record]:
+        """Return the records of an owner."""
+        return {handle: record for handle, record in self._records.items() if record.owner == owner}
+
+
+class Scene(NamedTuple):
+    """One session at the beginning, and what requests bring along."""
+
+    handle: str
+    record: Record
+    others: tuple[str, ...]
+    hashes: tuple[str, ...]
+
+    def change(self, **told: Any) -> Change:
+        """Return a change at the record's times."""
+        return Change(self.record.seen, self.record.end)._replace(**told)
+
+
+def make_scene() -> Scene:
+    """Return a session that nobody has, with an owner."""
+    record = make_record(owner=make_owner(), fields={'"a"': "1", '"b"': "2"})
+    return Scene(make_handle(), record, tuple(make_owner() for _ in range(3)), tuple(make_hash() for _ in range(3)))
+
+
+#: One verb of a request, by its number among the three; returns what it was answered.
+Verb = Callable[[Store, Scene, int], object]
+
+
+def _open(store: Store, scene: Scene, number: int) -> object:
+    return store.load(scene.handle)
+
+
+def _changing(make: Callable[[Scene, int], Change]) -> Verb:
+    return lambda store, scene, number: store.update(scene.handle, scene.record.hash, make(scene, number))
+
+
+def _end_all(store: Store, scene: Scene, number: int) -> object:
+    return [store.delete(handle) for handle in store.find(scene.record.owner)]
+
+
+_renew = _changing(lambda scene, number: scene.change(hash=scene.hashes[number], fields={f'"own{number}"': "1"}))
+
+#: What a request may do.
+REQUESTS: dict[str, tuple[Verb, ...]] = {
+    "own key": (_open, _changing(lambda scene, number: scene.change(fields={f'"own{number}"': "1"}))),
+    "shared key": (_open, _changing(lambda scene, number: scene.change(fields={'"a"': f"1{number}"}))),
+    "remove": (_open, _changing(lambda scene, number: scene.change(removed=['"a"'], fields={f'"own{number}"': "1"}))),
+    "touch": (
+        _open,
+        _changing(lambda scene, number: scene.change(seen=scene.record.seen + 9)),
+    ),
+    "shorten": (_open, _changing(lambda scene, number: scene.change(end=scene.record.end - 9, shorten=True))),
+    "owner": (_open, _changing(lambda scene, number: scene.change(owner=scene.others[number]))),
+    "renew": (_open, _renew),
+    "replayed": (_renew, _renew),
+    "delete": (_open, lambda store, scene, number: store.delete(scene.handle)),
+    "end all": (_end_all, _open),
+    "create again": (lambda store, scene, number: store.create(scene.handle, scene.record._replace(hash="0" * 64)),),
+}
+
+
+def list_orders(sizes: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Yield every order in which requests of so many verbs each can be mixed, as numbers of requests."""
+    if not any(sizes):
+        yield ()
+    for number, size in enumerate(sizes):
+        if size:
+            rest = [*sizes[:number], size - 1, *sizes[number + 1 :]]
+            yield from ((number, *order) for order in list_orders(rest))
+
+
+def list_plays() -> Iterator[tuple[tuple[str, ...], tuple[int, ...]]]:
+    """Yield every three requests, and every order of their verbs."""
+    for names in combinations_with_replacement(REQUESTS, 3):
+        yield from ((names, order) for order in list_orders([len(REQUESTS[name]) for name in names]))
+
+
+def play(store: Store, scene: Scene, names: Sequence[str], order: Sequence[int]) -> list[object]:
+    """Play three requests in an order; return every answer, and what is there at the end."""
+    assert store.create(scene.handle, scene.record)
+    done: Counter[int] = Counter()
+    answers: list[object] = []
+    for number in order:
+        answers.append(REQUESTS[names[number]][done[number]](store, scene, number))
+        done[number] += 1
+    found = [store.find(owner) for owner in (scene.record.owner, *scene.others)]
+    answers += [store.load(scene.handle), found]
+    store.delete(scene.handle)
+    return answers
+
+
+class StoreModel:
+    """Inherit the test that plays all orders, for pytest; beside :class:`~handstamp.testing.StoreContract`."""
+
+    #: Of so many orders one is played: a database takes minutes for all of them.
+    one_of = 1
+
+    def test_every_order(self, store: Store) -> None:
+        """Whatever three requests do in whatever order, every answer and the outcome are those of the laws."""
+        for names, order in list(list_plays())[:: self.one_of]:
+            scene = make_scene()
+            found, expected = (play(each, scene, names, order) for each in (store, ModelStore()))
+            assert found == expected, f"{names} in the order {order}"
