@@ -89,10 +89,7 @@ REQUESTS: dict[str, tuple[Verb, ...]] = {
     "own key": (_open, _changing(lambda scene, number: scene.change(fields={f'"own{number}"': "1"}))),
     "shared key": (_open, _changing(lambda scene, number: scene.change(fields={'"a"': f"1{number}"}))),
     "remove": (_open, _changing(lambda scene, number: scene.change(removed=['"a"'], fields={f'"own{number}"': "1"}))),
-    "touch": (
-        _open,
-        _changing(lambda scene, number: scene.change(seen=scene.record.seen + 9)),
-    ),
+    "touch": (_open, _changing(lambda scene, number: scene.change(end=scene.record.end + 9))),
     "shorten": (_open, _changing(lambda scene, number: scene.change(end=scene.record.end - 9, shorten=True))),
     "owner": (_open, _changing(lambda scene, number: scene.change(owner=scene.others[number]))),
     "renew": (_open, _renew),
