@@ -66,8 +66,8 @@ class TestRedisStore(StoreContract, StoreModel):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    with run_cluster(tmp_path_factory.mktemp("cluster")) as port:
-        yield port
+    with run_cluster(tmp_path_factory.mktemp("cluster")) as ports:
+        yield ports[0]
 
 
 class TestRedisStoreInCluster(TestRedisStore):

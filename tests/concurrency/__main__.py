@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from . import overlaps, throughput, writes
+from . import failover, overlaps, throughput, writes
 
-MODULES = {"overlaps": overlaps.main, "throughput": throughput.main, "writes": writes.main}
+MODULES = {"failover": failover.main, "overlaps": overlaps.main, "throughput": throughput.main, "writes": writes.main}
 
 if __name__ == "__main__":
     if sys.argv[1:2] == [] or sys.argv[1] not in MODULES:

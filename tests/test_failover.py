@@ -1,0 +1,110 @@
+"""A master or a primary is killed: every verb is acknowledged or a StoreError, and sessions go on without a restart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from missing import skip_or_fail
+
+try:
+    import redis
+except ImportError:
+    skip_or_fail("RedisStore needs the extra 'redis'")
+
+from concurrency.failover import fail_over
+from redis.cluster import LoadBalancingStrategy
+from redis.sentinel import Sentinel
+from redis_servers import ask, kill, run_cluster, run_sentinel
+
+from handstamp import StoreError
+from handstamp.stores.redis import RedisStore
+from handstamp.testing import StoreContract
+from handstamp.testing.records import make_change, make_handle, make_owner, make_record
+
+
+def test_cluster(tmp_path: Path) -> None:
+    """A master of a Cluster is killed under load: nothing but acknowledgements and StoreErrors, and it comes back."""
+    found = fail_over(tmp_path, threads=4, seconds=0.5)
+    assert min(found["create"], found["write"], found["delete"]) > 0
+    assert not [answer for answer in found if "refused" in answer and answer != "delete refused"] or found["lost"]
+
+
+@pytest.fixture
+def sentinel(tmp_path: Path) -> Iterator[tuple[RedisStore, int]]:
+    with run_sentinel(tmp_path) as (port, (primary, _)):
+        client = Sentinel([("127.0.0.1", port)], socket_timeout=1).master_for("sessions", socket_timeout=1)
+        with client:
+            yield RedisStore(client), primary
+
+
+def test_sentinel(sentinel: tuple[RedisStore, int]) -> None:
+    """Sentinel's client goes on with the replica when the primary is killed; until then there are StoreErrors."""
+    store, primary = sentinel
+    handle, record = make_handle(), make_record(owner=make_owner())
+    assert store.create(handle, record)
+    wait_for_replica(primary)
+    kill(primary)
+    refused, deadline = 0, time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            assert store.update(handle, record.hash, make_change(record, fields={'"b"': "2"}))
+            break
+        except StoreError:
+            refused += 1
+    assert refused
+    assert store.find(record.owner)[handle].fields == {'"a"': "1", '"b"': "2"}
+
+
+def wait_for_replica(primary: int) -> None:
+    """Wait until the replica has what was written so far."""
+    assert ask(primary, "wait", "1", "5000").strip() == b"1"
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with run_sentinel(tmp_path_factory.mktemp("sentinel")) as (port, _):
+        yield port
+
+
+class TestRedisStoreBySentinel(StoreContract):
+    """With Sentinel's client every law holds."""
+
+    @pytest.fixture(params=[False, True], ids=["bytes", "text"])
+    def store(self, port: int, request: pytest.FixtureRequest) -> Iterator[RedisStore]:
+        options = {"socket_timeout": 5, "decode_responses": request.param}
+        with Sentinel([("127.0.0.1", port)], socket_timeout=5).master_for("sessions", **options) as client:
+            yield RedisStore(client)
+
+    def damage(self, store: Any, handle: str) -> None:
+        store._client.delete(f"handstamp:{{{handle}}}")
+        store._client.set(f"handstamp:{{{handle}}}", "no record")
+
+
+ROUND_ROBIN = LoadBalancingStrategy.ROUND_ROBIN
+
+
+def test_no_reads_from_replicas(tmp_path: Path) -> None:
+    """Replicas are asked nothing, even by a client that is told to read from them."""
+    with run_cluster(tmp_path, replicas=1) as ports:
+        client: Any = redis.RedisCluster(
+            host="127.0.0.1", port=ports[0], socket_timeout=5, load_balancing_strategy=ROUND_ROBIN
+        )
+        with client:
+            store, owner = RedisStore(client), make_owner()
+            records = {make_handle(): make_record(owner=owner) for _ in range(60)}
+            for handle, record in records.items():
+                assert store.create(handle, record)
+            for handle in records:
+                client.get(f"handstamp:{{{handle}}}:other")  # which is read from replicas too
+                assert store.load(handle)
+            assert store.find(owner) == records
+        replicas = [port for port in ports if b"role:slave" in ask(port, "info", "replication")]
+        statistics = [ask(port, "info", "commandstats") for port in replicas]
+    assert len(replicas) == 3
+    assert any(b"cmdstat_get:" in each for each in statistics)
+    # What a script does to a replica's copy comes there as plain commands, not as a script.
+    assert not [each for each in statistics if b"cmdstat_eval" in each]
