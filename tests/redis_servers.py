@@ -94,10 +94,11 @@ def kill(port: int) -> None:
 
 
 def wait_for_slots(ports: list[int]) -> None:
-    """Wait until every server of a Cluster knows of all slots, and every replica has its copy."""
+    """Wait until every server of a Cluster knows all slots and servers, and every replica has its copy."""
     wait_until(
         lambda: all(
             b"cluster_state:ok" in ask(port, "cluster", "info")
+            and {b"%d" % each for each in ports} <= set(ask(port, "cluster", "slots").split())
             and b"master_link_status:down" not in ask(port, "info", "replication")
             for port in ports
         ),
