@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from . import failover, overlaps, throughput, writes
+from . import failover, many, overlaps, throughput, writes
 
-MODULES = {"failover": failover.main, "overlaps": overlaps.main, "throughput": throughput.main, "writes": writes.main}
+MODULES = {
+    "failover": failover.main,
+    "many": many.main,
+    "overlaps": overlaps.main,
+    "throughput": throughput.main,
+    "writes": writes.main,
+}
 
 if __name__ == "__main__":
     if sys.argv[1:2] == [] or sys.argv[1] not in MODULES:
