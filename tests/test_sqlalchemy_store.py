@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
+import sqlite3
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +21,15 @@ if "CI" not in os.environ:
         pytest.importorskip(_module, reason="SQLAlchemyStore needs the extra 'sqlalchemy', and drivers")
 
 from databases import DATABASES
+from helpers import DAY
+from redis_servers import find_ports
 from sqlalchemy import create_engine, text
 
+from handstamp import StoreError
+from handstamp.stores.base import GRACE
 from handstamp.stores.sqlalchemy import SQLAlchemyStore
 from handstamp.testing import StoreContract, StoreModel
+from handstamp.testing.records import keep, make_change, make_handle, make_owner, make_record
 
 
 @contextmanager
@@ -49,8 +61,10 @@ def store(engine: Any) -> SQLAlchemyStore:
 
 
 def run(store: Any, statement: str, **values: Any) -> Any:
+    """Run a statement; return the one value that it asks for."""
     with store._engine.begin() as connection:
-        return connection.execute(text(statement), values)
+        result = connection.execute(text(statement), values)
+        return result.scalar() if result.returns_rows else None
 
 
 class TestSQLAlchemyStore(StoreContract, StoreModel):
@@ -61,3 +75,167 @@ class TestSQLAlchemyStore(StoreContract, StoreModel):
 
     def damage(self, store: Any, handle: str) -> None:
         run(store, "UPDATE handstamp_sessions SET hash = 'no record' WHERE handle = :key", key=handle.encode())
+
+
+# -- the tables -------------------------------------------------------------------------------------------------------
+
+
+def test_missing_tables(engine: Any) -> None:
+    """Without its tables the store says how they are made; making them twice is harmless."""
+    store = SQLAlchemyStore(engine, prefix="other_")
+    with pytest.raises(StoreError, match=r"the database failed \(\w+\); .* create_schema\(\) has made the tables"):
+        store.load(make_handle())
+    for _ in range(2):
+        store.create_schema()
+    record = make_record(owner=make_owner())
+    handle = keep(store, record)
+    assert store.load(handle) == record
+    assert SQLAlchemyStore(engine).load(handle) is None
+
+
+def test_engine_is_left_alone(engine: Any) -> None:
+    """Nothing is hooked into the engine or its pool, and its isolation level stays."""
+    with engine.connect() as connection:
+        level = connection.get_isolation_level()
+    keep(SQLAlchemyStore(engine), make_record())
+    assert not engine._has_events
+    assert not any(len(getattr(engine.pool.dispatch, name)) for name in ("checkout", "checkin", "reset"))
+    with engine.connect() as connection:
+        assert connection.get_isolation_level() == level
+
+
+def test_much(store: SQLAlchemyStore) -> None:
+    """A session of more fields than a statement takes is kept, changed and emptied."""
+    record = make_record(fields={f'"{number}"': "1" for number in range(1200)})
+    handle = keep(store, record)
+    assert store.update(handle, record.hash, make_change(record, fields=dict.fromkeys(record.fields, "2")))
+    assert store.load(handle) == record._replace(fields=dict.fromkeys(record.fields, "2"))
+    assert store.update(handle, record.hash, make_change(record, removed=list(record.fields)))
+    assert store.load(handle) == record._replace(fields={})
+
+
+# -- the end ----------------------------------------------------------------------------------------------------------
+
+
+def count_fields(store: Any, *handles: str) -> int:
+    query = "SELECT count(*) FROM handstamp_fields WHERE handle = :key"
+    return sum(run(store, query, key=handle.encode()) for handle in handles)
+
+
+def test_delete_expired(store: SQLAlchemyStore) -> None:
+    """What ended over a minute ago is dropped, and counted, its fields too; the rest stays."""
+    now = int(time.time())
+    store.delete_expired(now + 2 * DAY)
+    records = [make_record()._replace(end=now + seconds) for seconds in (-GRACE - 1, -GRACE, 0, DAY)]
+    handles = [keep(store, record) for record in records]
+    assert store.delete_expired(now) == 1
+    assert [store.load(handle) is None for handle in handles] == [True, False, False, False]
+    assert [count_fields(store, handle) for handle in handles] == [0, 1, 1, 1]
+    assert store.delete_expired(now) == 0
+    assert store.delete_expired(now + DAY + GRACE + 1) == 3
+    assert count_fields(store, *handles) == 0
+
+
+def test_delete_expired_by_the_clock(store: SQLAlchemyStore) -> None:
+    """Without a time it is this machine's."""
+    store.delete_expired(time.time() + 2 * DAY)
+    keep(store, make_record())
+    keep(store, make_record()._replace(end=int(time.time()) - 2 * GRACE))
+    assert store.delete_expired() == 1
+
+
+def test_what_came_alive_stays(store: Any) -> None:
+    """A session that is touched while the expired ones are dropped stays whole."""
+    store.delete_expired(time.time() + 2 * DAY)
+    record = make_record()._replace(end=1000)
+    handles = [keep(store, record) for _ in range(3)]
+    assert store.update(handles[0], record.hash, make_change(record, seen=1000, end=int(time.time())))
+    keys = [handle.encode() for handle in handles]
+    assert store._run(lambda connection: store._drop(connection, keys, 2000)) == 2
+    assert [count_fields(store, handle) for handle in handles] == [1, 0, 0]
+
+
+# -- faults -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"])
+def test_comes_back(database: str, tmp_path: Path) -> None:
+    """While the server is down there are StoreErrors; once it is back the next call works, on the same engine."""
+    (port,) = find_ports(1)
+    with DATABASES[database](tmp_path / database, port=port) as url:
+        engine = create_engine(url)
+        store = SQLAlchemyStore(engine)
+        store.create_schema()
+        record = make_record()
+        handle = keep(store, record)
+    with pytest.raises(StoreError, match="the database failed"):
+        store.load(handle)
+    with DATABASES[database](tmp_path / database, port=port):
+        assert store.load(handle) == record
+        kept = store.load(handle)
+    with DATABASES[database](tmp_path / database, port=port):
+        # Nobody asked while it was away: the pool's connection is dead and does not know.
+        assert store.load(handle) == kept
+        engine.dispose()
+
+
+def test_locked(tmp_path: Path) -> None:
+    """A SQLite file that somebody else holds is a StoreError, and works once it is free."""
+    with using(f"sqlite:///{tmp_path / 'file'}?timeout=0.05") as engine:
+        store = SQLAlchemyStore(engine)
+        store.create_schema()
+        record = make_record()
+        handle = keep(store, record)
+        with closing(sqlite3.connect(tmp_path / "file")) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(StoreError, match=r"the database failed \(OperationalError\)"):
+                store.update(handle, record.hash, make_change(record, fields={'"a"': "2"}))
+        assert store.load(handle) == record
+        assert store.update(handle, record.hash, make_change(record, fields={'"a"': "2"}))
+
+
+def test_errors_tell_nothing(engine: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """No message, no chain and no log of ours holds a handle, an owner or data."""
+    caplog.set_level(logging.DEBUG, "handstamp")
+    store = SQLAlchemyStore(engine, prefix="nowhere_")
+    handle, record = make_handle(), make_record(owner=make_owner(), fields={'"secret"': '"of the visitor"'})
+    change = make_change(record, fields=record.fields)
+    attempts = [
+        lambda: store.load(handle),
+        lambda: store.create(handle, record),
+        lambda: store.update(handle, record.hash, change),
+        lambda: store.delete(handle),
+        lambda: store.find(record.owner),
+    ]
+    for attempt in attempts:
+        with pytest.raises(StoreError) as caught:
+            attempt()
+        assert caught.value.__cause__ is caught.value.__context__ is None
+        said = [str(caught.value), *caplog.messages]
+        assert not [text for text in said for word in (handle, record.owner, "visitor", record.hash) if word in text]
+
+
+# -- whatever the engine is set to ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", ["AUTOCOMMIT", "SERIALIZABLE", "REPEATABLE READ"])
+@pytest.mark.parametrize(
+    "law", ["test_writers_lose_nothing", "test_one_renews", "test_one_creates", "test_ended_stays_ended"]
+)
+def test_isolation(url: str, level: str, law: str) -> None:
+    """The laws on what happens at once hold for an engine of any isolation level."""
+    if url.startswith("sqlite") and level == "REPEATABLE READ":
+        pytest.skip("SQLite has no such level")
+    engine = create_engine(url, isolation_level=level)
+    try:
+        getattr(TestSQLAlchemyStore(), law)(SQLAlchemyStore(engine))
+    finally:
+        engine.dispose()
+
+
+def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without SQLAlchemy the import says which extra is missing."""
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    monkeypatch.delitem(sys.modules, "handstamp.stores.sqlalchemy")
+    with pytest.raises(ImportError, match=re.escape("pip install 'handstamp[sqlalchemy]'")):
+        import_module("handstamp.stores.sqlalchemy")

@@ -58,6 +58,7 @@ class SQLAlchemyStore:
         # A statement must see what others have committed before it, and lock no more than the rows that it finds.
         level = "SERIALIZABLE" if engine.dialect.name == "sqlite" else "READ COMMITTED"
         self._engine = engine.execution_options(isolation_level=level)
+        self._driver_error = engine.dialect.loaded_dbapi.Error
         self._tables = MetaData()
         self._sessions, self._fields = _make_tables(self._tables, prefix)
 
@@ -179,19 +180,22 @@ class SQLAlchemyStore:
         if rows:
             run.execute(insert(self._fields), rows)
 
-    def _run(self, work: Callable[[Connection], _T]) -> _T:
+    def _run(self, work: Callable[[Connection], _T], *, again: bool = True) -> _T:
         """Do something in a transaction; once more if the connection that the pool had kept is dead.
 
         :raises StoreError: without the database's error, which may hold what was sent
         """
-        for is_last in (False, True):
-            try:
-                with self._engine.begin() as connection:
-                    return work(connection)
-            except SQLAlchemyError as error:
-                kind = type(error).__name__
-                if is_last or not (isinstance(error, DBAPIError) and error.connection_invalidated):
-                    break
+        try:
+            with self._engine.begin() as connection:
+                return work(connection)
+        except SQLAlchemyError as error:
+            kind = type(error).__name__
+            is_dead = isinstance(error, DBAPIError) and error.connection_invalidated
+        except self._driver_error as error:  # as it comes from setting the isolation level
+            kind, is_dead = type(error).__name__, True
+            self._engine.dispose()  # the pool has not noticed, and may keep more of them
+        if is_dead and again:
+            return self._run(work, again=False)
         raise StoreError(
             f"the database failed ({kind}); see whether it runs, and whether create_schema() has made the tables"
         )
