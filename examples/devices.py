@@ -26,8 +26,8 @@ import waitress  # type: ignore[import-untyped]
 from webob import Request
 
 from handstamp import SessionEnded, SessionMiddleware
-from handstamp.serverside import KeptSession, ServerSideSessionInterface
 from handstamp.serversession import ServerSideSession
+from handstamp.serverside import KeptSession, ServerSideSessionInterface
 from handstamp.stores import MemoryStore, Store
 
 Form = dict[str, str]
@@ -169,7 +169,7 @@ def sign_in(interface: ServerSideSessionInterface, session: ServerSideSession, f
     session.renew()  # whoever planted the session, or looked at its token, is left with a dead one
     session["csrf"] = secrets.token_urlsafe(16)
     session["device"] = find_label(request.environ.get("HTTP_USER_AGENT", ""))
-    session["signed_in"] = datetime.now(UTC)
+    session["signed_in"] = datetime.fromtimestamp(interface.now(), UTC)
 
 
 def sign_out(interface: ServerSideSessionInterface, session: ServerSideSession, form: Form, request: Request) -> None:
@@ -284,7 +284,8 @@ HIDDEN = '<input type="hidden" name="csrf" value="{token}">'
 DOOR = """<h1>{title}</h1>
 <p class="word">Any name will do, without a password: this is a demo.</p>
 <form class="card door" method="post" action="/sign-in">{token}
-<label>Name <input name="name" required maxlength="40" autocomplete="username"></label><button>Sign in</button></form>"""
+<label>Name <input name="name" required maxlength="40" autocomplete="username"></label>
+<button>Sign in</button></form>"""
 TABLE = """<h1>{title}</h1>
 <p class="word">These are the sessions of <b><bdi>{user}</bdi></b>. End those that you do not know.</p>
 <div class="card"><table>
@@ -335,8 +336,8 @@ th, td { padding: .8rem 1.5rem .8rem 0; text-align: left; vertical-align: baseli
 th:last-child, td:last-child { padding-right: 0; text-align: right; white-space: nowrap }
 tbody tr { border-top: 1px solid var(--line) } tbody th { overflow-wrap: anywhere }
 thead th, td { color: var(--soft); font-size: .9rem; font-weight: 400 } time { white-space: nowrap }
-.mark { margin-left: .4rem; padding: 0 .55rem; color: var(--stamp); border: 1px solid; border-radius: .8rem;
-  font-size: .8rem; white-space: nowrap }
+.mark { display: inline-block; margin-left: .4rem; padding: 0 .6rem; color: var(--stamp); border: 1px solid;
+  border-radius: .8rem; font-size: .8rem; font-weight: 400; white-space: nowrap }
 .rest { margin: 1.25rem 0; text-align: right } p.rest { text-align: left }
 .note { color: var(--soft); font-size: .85rem } .key { display: none }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
@@ -344,6 +345,7 @@ thead th, td { color: var(--soft); font-size: .9rem; font-weight: 400 } time { w
   .card { padding: .25rem 1.15rem } .door { padding: 1.15rem } thead { display: none }
   tr, tbody th, td { display: block } tbody tr { padding: 1rem 0 } tbody tr:first-child { border: 0 }
   th, td { padding: .15rem 0 } td:last-child { padding-top: .6rem; text-align: left } .key { display: inline }
+  .rest { text-align: left }
 }
 """)
 DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
