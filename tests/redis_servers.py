@@ -116,7 +116,7 @@ def wait_until(is_so: Callable[[], bool], problem: str) -> None:
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a server listens."""
+    """Wait until a program listens."""
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
         try:
@@ -125,4 +125,4 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.02)
         else:
             return
-    raise RuntimeError("redis-server does not listen")
+    raise RuntimeError(f"{process.args} does not listen")

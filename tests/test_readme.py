@@ -244,28 +244,6 @@ def test_sessions_on_a_server(tmp_path: Path) -> None:
         get(middleware, second)
 
 
-def test_interface_of_ones_own() -> None:
-    """The README's own interface keeps sessions apart, takes over no id that it did not make, and deletes."""
-    names: dict[str, Any] = {"app": count}
-    exec(block_with("MemoryInterface"), names)
-    headers, body = get(names["app"], "session=made-up")
-    assert (body, headers["Cache-Control"], headers["Vary"]) == (b"1", "private", "Cookie")
-    cookie = headers["Set-Cookie"].partition(";")[0]
-    assert cookie != "session=made-up"
-    assert get(names["app"], cookie)[1] == b"2"
-    assert get(names["app"])[1] == b"1"
-
-    def leave(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        environ["session"].invalidate()
-        start_response("200 OK", [("Content-Type", "text/plain")])
-        return [b""]
-
-    names["app"].app = leave
-    assert "Max-Age=0" in get(names["app"], cookie)[0]["Set-Cookie"]
-    names["app"].app = count
-    assert get(names["app"], cookie)[1] == b"1"
-
-
 def test_secret_command() -> None:
     """The command in the README's first program prints a key that the settings take."""
     assert "SECRET_KEY=$(python -m handstamp secret)" in README

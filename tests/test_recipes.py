@@ -21,6 +21,7 @@ import csrf_token
 import flash_messages
 import health_checks
 import log_out_everywhere
+import own_interface
 import pytest
 import remember_me
 import tenants
@@ -343,6 +344,41 @@ def test_other_keys_stay() -> None:
         visitor.visits = 0
         visitor.basket = []
     assert session == {"user": 7, "visits": 0, "basket": []}
+
+
+# -- an interface of one's own ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own() -> Iterator[Visitor]:
+    """Visit the site that keeps its sessions itself, before anybody else has."""
+    own_interface.kept.clear()
+    yield Visitor(own_interface.app, own_interface.MemoryInterface())
+    own_interface.kept.clear()
+
+
+def test_own_interface_keeps_sessions_apart(own: Visitor) -> None:
+    """Each visitor has a count of their own, and what an interface sets is private."""
+    answer = own.get()
+    assert (answer.body, answer.every("Cache-Control"), answer.every("Vary")) == (b"visit 1", ["private"], ["Cookie"])
+    assert own.get().body == b"visit 2"
+    assert other_device(own).get().body == b"visit 1"
+
+
+def test_own_interface_makes_its_ids(own: Visitor) -> None:
+    """An id that the interface did not make is not taken over."""
+    answer = own.get(HTTP_COOKIE="session=made-up")
+    assert (answer.body, answer.token == "made-up") == (b"visit 1", False)
+
+
+def test_own_interface_deletes(own: Visitor) -> None:
+    """After signing out the cookie is gone, and a copy of it opens nothing."""
+    own.get()
+    copy = dict(own.jar)
+    with session_of(own, lambda session: session.invalidate()) as answer:
+        assert answer.attributes["max-age"] == "0"
+    own.jar = copy
+    assert own.get().body == b"visit 1"
 
 
 # -- all of them ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,40 @@
+"""An interface of your own: sessions in a dict of this process, under a random id that the cookie holds."""
+
+import os
+import secrets
+from wsgiref.simple_server import make_server
+
+from webob import Request, Response
+
+from handstamp import SessionInterface, SessionMiddleware, SessionMixin, Settings
+
+kept: dict[str, dict] = {}  # id -> what the session holds
+
+
+class MemoryInterface(SessionInterface):
+    class Session(dict, SessionMixin):
+        id = ""
+
+    def open_session(self, settings: Settings, request: Request) -> Session:
+        id = request.cookies.get(self.get_cookie_name(settings, request), "")
+        session = self.Session(kept.get(id, {}))
+        session.id = id if session else secrets.token_urlsafe(16)
+        return session
+
+    def save_session(self, settings: Settings, session: Session, response: Response) -> None:
+        if session:
+            kept[session.id] = dict(session)
+            self.set_cookie(settings, session, response, session.id)
+        elif kept.pop(session.id, None):
+            self.delete_cookie(settings, session, response)
+
+
+def app(environ, start_response):
+    visits = environ["session"]["visits"] = environ["session"].get("visits", 0) + 1
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"visit {visits}".encode()]
+
+
+if __name__ == "__main__":
+    wrapped = SessionMiddleware(app, session_interface=MemoryInterface())
+    make_server("127.0.0.1", int(os.environ.get("PORT", "8000")), wrapped).serve_forever()
