@@ -247,3 +247,57 @@ def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "handstamp.stores.redis")
     with pytest.raises(ImportError, match=r"pip install 'handstamp\[redis\]'"):
         import_module("handstamp.stores.redis")
+
+
+# -- round trips ------------------------------------------------------------------------------------------------------
+
+
+class Counting:
+    """A client that counts how often it goes to the server."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.trips = 0
+
+    def evalsha(self, *args: Any) -> Any:
+        self.trips += 1
+        return self.client.evalsha(*args)
+
+    def eval(self, *args: Any) -> Any:
+        return self.client.eval(*args)
+
+    def pipeline(self, **options: Any) -> Any:
+        self.trips += 1
+        return self.client.pipeline(**options)
+
+    def count(self, work: Callable[[], object]) -> int:
+        """Return how many round trips something takes."""
+        self.trips = 0
+        work()
+        return self.trips
+
+
+@pytest.mark.parametrize(("owner", "trips"), [("", [1, 1, 1, 1]), ("ada", [2, 1, 2, 2])])
+def test_round_trips(client: Any, owner: str, trips: list[int]) -> None:
+    """Each verb goes to the server once; with an owner all but a load once more, for the index."""
+    counting = Counting(client)
+    store, handle, record = RedisStore(counting), make_handle(), make_record(owner=owner)
+    verbs: list[Callable[[], object]] = [
+        lambda: store.create(handle, record),
+        lambda: store.load(handle),
+        lambda: store.update(handle, record.hash, make_change(record, fields={'"a"': "2"})),
+        lambda: store.delete(handle),
+    ]
+    assert [counting.count(verb) for verb in verbs] == trips
+
+
+def test_round_trips_of_finding(client: Any) -> None:
+    """A thousand sessions of an owner are found with three round trips."""
+    counting, owner = Counting(client), make_owner()
+    store = RedisStore(counting)
+    records = {make_handle(): make_record(owner=owner) for _ in range(1000)}
+    for handle, record in records.items():
+        assert store.create(handle, record)
+    found: list[Any] = []
+    assert counting.count(lambda: found.append(store.find(owner))) == 3
+    assert found == [records]
