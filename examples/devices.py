@@ -26,8 +26,7 @@ import waitress  # type: ignore[import-untyped]
 from webob import Request
 
 from handstamp import SessionEnded, SessionMiddleware
-from handstamp.serversession import ServerSideSession
-from handstamp.serverside import KeptSession, ServerSideSessionInterface
+from handstamp.serverside import KeptSession, ServerSideSession, ServerSideSessionInterface
 from handstamp.stores import MemoryStore, Store
 
 Form = dict[str, str]

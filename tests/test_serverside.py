@@ -46,7 +46,7 @@ from handstamp import (
     UnserializableValue,
     payload,
 )
-from handstamp.serverside import ServerSideSessionInterface
+from handstamp.serverside import ServerSideSession, ServerSideSessionInterface
 from handstamp.stores import MemoryStore, Record
 from handstamp.testing import make_cookie, read_cookie, session_transaction
 
@@ -219,6 +219,14 @@ def test_removed(shop: Shop) -> None:
     assert shop.visit(dict).result == {"b": 2}
     assert is_left_alone(shop.visit(lambda session: session.clear()))
     assert shop.visit(lambda session: (dict(session), session.new)).result == ({}, False)
+
+
+def test_kind(shop: Shop) -> None:
+    """The session says what it is, and shows no data."""
+    shop.visit(sign_in)
+    kind, text = shop.visit(lambda session: (type(session), session["user"] and repr(session))).result
+    assert kind is ServerSideSession
+    assert text == "<ServerSideSession: read>"
 
 
 def test_unserializable(shop: Shop) -> None:
@@ -776,6 +784,15 @@ def test_end(shop: Shop) -> None:
     (listed,) = shop.interface.sessions(7)
     assert [shop.interface.end(listed.handle), shop.interface.end(listed.handle)] == [True, False]
     assert shop.visit(lambda session: session.owner).result is None
+
+
+@pytest.mark.parametrize("handle", ["", "x", "\ud800" * 22, "é" * 22, "x" * 21 + "}", "x" * 21 + "\n", "x" * 23])
+def test_end_of_no_handle(shop: Shop, handle: str) -> None:
+    """What cannot be a handle ends nothing, and the store is not asked: it may come from anywhere."""
+    shop.visit(own(7))
+    shop.store.take()
+    assert shop.interface.end(handle) is False
+    assert shop.store.take() == {}
 
 
 def test_end_all(shop: Shop) -> None:

@@ -13,10 +13,11 @@ from .lazy import SecureCookieSession, SessionSource
 from .payload import dump_fields, load_fields
 from .settings import Settings
 from .stores.base import Change, Record
-from .tokens import encode_base64
+from .tokens import ALPHABET, encode_base64
 
 # 128 bits each (ASVS 7.2.3).
 _HANDLE_BYTES = _SECRET_BYTES = 16
+_HANDLE_LENGTH = 22  # of base64url without padding
 
 
 class Ticket(NamedTuple):
@@ -47,6 +48,11 @@ def read_ticket(content: bytes) -> Ticket:
         raise BadToken(RejectReason.MALFORMED)
     handle, secret = content[:_HANDLE_BYTES], content[_HANDLE_BYTES:]
     return Ticket(content, encode_base64(handle).decode(), hashlib.sha256(secret).hexdigest())
+
+
+def is_handle(text: str) -> bool:
+    """Tell whether a text, which may come from anywhere, can be the handle of a record at all."""
+    return len(text) == _HANDLE_LENGTH and text.isascii() and not text.encode().translate(None, ALPHABET)
 
 
 def dump_owner(owner: object) -> str:

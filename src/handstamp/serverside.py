@@ -20,10 +20,12 @@ from .caching import forbid_storing
 from .exceptions import BadToken, RejectReason, SessionEnded, SettingsError, StoreError
 from .interface import logger
 from .payload import load_fields
-from .serversession import ServerSideSession, Ticket, dump_owner, load_owner, make_ticket, read_ticket
+from .serversession import ServerSideSession, Ticket, dump_owner, is_handle, load_owner, make_ticket, read_ticket
 from .settings import Settings
 from .signed import SecureCookieSessionInterface
 from .stores.base import Record, Store, damaged, name_record
+
+__all__ = ["KeptSession", "ServerSideSession", "ServerSideSessionInterface"]
 
 OnFailure = Literal["raise", "readonly"]
 
@@ -79,15 +81,19 @@ class ServerSideSessionInterface(SecureCookieSessionInterface):
         return sorted((each for each in kept if each is not None), key=attrgetter("seen"), reverse=True)
 
     def end(self, handle: str) -> bool:
-        """End a session, and tell whether there was one; for that of the request at hand use ``invalidate()``.
+        """End a session, whosever it is, and tell whether there was one.
 
+        For the session of the request at hand use its ``invalidate()``.
+
+        :param handle: if it came with a form, look for it among the :meth:`sessions` of whoever sent that
         :raises StoreError: the store failed
         """
-        return self.store.delete(handle)
+        return is_handle(handle) and self.store.delete(handle)
 
     def end_all(self, owner: Any, keep: ServerSideSession | None = None) -> int:
         """End the sessions of an owner, but for one that is kept; return how many.
 
+        :param keep: it may have been copied; ``keep.renew()`` leaves copies of its cookie behind
         :raises StoreError: the store failed; some may have been ended
         """
         kept = None if keep is None else keep.handle
