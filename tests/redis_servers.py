@@ -34,6 +34,7 @@ def run_redis(directory: Path, *options: str, port: int | None = None, settings:
     port = port or find_ports(1)[0]
     directory.mkdir(exist_ok=True)
     place = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory)]
+    place += ["--repl-diskless-sync-delay", "0"]  # a replica need not wait for others to come
     with (directory / "log").open("wb") as log:
         files = ["--save", "", "--appendonly", "no"] if settings is None else []
         command = [program, *([str(settings)] if settings else []), *place, *files, *options]
@@ -66,7 +67,7 @@ def run_sentinel(directory: Path, name: str = "sessions") -> Iterator[tuple[int,
     """Run a primary, its replica and a Sentinel; yield the Sentinel's port and theirs."""
     with ExitStack() as stack:
         primary = stack.enter_context(run_redis(directory / "primary"))
-        of = ["--replicaof", f"127.0.0.1 {primary}", "--repl-diskless-sync-delay", "0"]
+        of = ["--replicaof", f"127.0.0.1 {primary}"]
         replica = stack.enter_context(run_redis(directory / "replica", *of))
         (directory / "sentinel").mkdir()
         settings = directory / "sentinel" / "sentinel.conf"

@@ -57,7 +57,7 @@ class TestRedisStore(StoreContract, StoreModel):
     """In Redis every law of a store holds."""
 
     #: The environment variable ONE_OF=1 has it play all orders.
-    one_of = int(os.environ.get("ONE_OF", "50"))
+    one_of = int(os.environ.get("ONE_OF", "100"))
 
     def damage(self, store: Any, handle: str) -> None:
         store._client.delete(key(handle))
@@ -275,6 +275,17 @@ class Counting:
         self.trips = 0
         work()
         return self.trips
+
+
+def test_fails_while_finding(client: Any) -> None:
+    """Redis may fail between an owner's index and the records: that is a StoreError, too."""
+    counting, owner = Counting(client), make_owner()
+    store = RedisStore(counting)
+    assert store.create(make_handle(), make_record(owner=owner))
+    counting.pipeline = lambda **options: redis.Redis(port=1, retry=None).pipeline(**options)  # type: ignore[method-assign]
+    with pytest.raises(StoreError, match=r"Redis failed \(ConnectionError\)") as caught:
+        store.find(owner)
+    assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 @pytest.mark.parametrize(("owner", "trips"), [("", [1, 1, 1, 1]), ("ada", [2, 1, 2, 2])])

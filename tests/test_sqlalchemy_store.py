@@ -71,7 +71,7 @@ class TestSQLAlchemyStore(StoreContract, StoreModel):
     """In a database every law of a store holds."""
 
     #: The environment variable ONE_OF=1 has it play all orders.
-    one_of = int(os.environ.get("ONE_OF", "150"))
+    one_of = int(os.environ.get("ONE_OF", "400"))
 
     def damage(self, store: Any, handle: str) -> None:
         run(store, "UPDATE handstamp_sessions SET hash = 'no record' WHERE handle = :key", key=handle.encode())

@@ -124,20 +124,19 @@ def find_master(ports: Sequence[int]) -> int:
     return next(port for port in ports if b"role:master" in ask(port, "info", "replication"))
 
 
-def fail_over(directory: Path, threads: int = 8, seconds: float = 1) -> Counter[str]:
-    """Run a Cluster of three masters with a replica each, and kill one master under load; return what came of it."""
-    with run_cluster(directory, replicas=1) as ports:
-        store = make_store(ports[-1])
-        load = Load(store, threads)
-        try:
-            time.sleep(seconds)
-            kill(find_master(ports))
-            pause = wait_for_service(store)
-            time.sleep(seconds)
-        finally:
-            load.stop()
-        load.counts.update(count_lost(store, load), milliseconds=round(pause * 1000))
-        return load.counts
+def fail_over(ports: Sequence[int], threads: int = 8, seconds: float = 1) -> Counter[str]:
+    """Kill a master of a Cluster under load; return what came of it."""
+    store = make_store(ports[-1])
+    load = Load(store, threads)
+    try:
+        time.sleep(seconds)
+        kill(find_master(ports))
+        pause = wait_for_service(store)
+        time.sleep(seconds)
+    finally:
+        load.stop()
+    load.counts.update(count_lost(store, load), milliseconds=round(pause * 1000))
+    return load.counts
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -148,8 +147,8 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     total: Counter[str] = Counter()
     for turn in range(options.kills):
-        with tempfile.TemporaryDirectory() as directory:
-            found = fail_over(Path(directory), options.threads)
+        with tempfile.TemporaryDirectory() as directory, run_cluster(Path(directory), replicas=1) as ports:
+            found = fail_over(ports, options.threads)
         total.update(found)
         print(turn + 1, dict(found), flush=True)
     print("all", dict(total))
