@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from .servers import DATABASES, running
@@ -38,8 +38,13 @@ def count(name: str, url: str, processes: int, number: int) -> Count:
     with context.Pool(processes) as pool:
         tasks = [(name, url, visitor.cookie, process, number) for process in range(processes)]
         acknowledged = {key for keys in pool.starmap(write, tasks, chunksize=1) for key in keys}
-    kept = visitor.visit(lambda session: {key for key in acknowledged if key in session})
-    return Count(len(acknowledged), len(acknowledged) - len(kept))
+    return Count(len(acknowledged), len(find_lost(visitor, acknowledged)))
+
+
+def find_lost(visitor: Visitor, acknowledged: Iterable[str]) -> list[str]:
+    """Return the keys that were acknowledged and are not there."""
+    kept = visitor.visit(set)
+    return [key for key in acknowledged if key not in kept]
 
 
 def main(arguments: Sequence[str]) -> None:
