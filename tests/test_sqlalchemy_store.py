@@ -24,6 +24,7 @@ from databases import DATABASES
 from helpers import DAY
 from redis_servers import find_ports
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from handstamp import StoreError
 from handstamp.stores.base import GRACE
@@ -177,6 +178,51 @@ def test_comes_back(database: str, tmp_path: Path) -> None:
         # Nobody asked while it was away: the pool's connection is dead and does not know.
         assert store.load(handle) == kept
         engine.dispose()
+
+
+class Sacrificed(Exception):
+    """What a driver raises for a transaction that was broken off."""
+
+    def __init__(self, code: object) -> None:
+        super().__init__(code)
+        self.sqlstate = code if isinstance(code, str) else None
+
+
+@pytest.mark.parametrize("code", [1213, "40P01", "40001"])
+def test_deadlock(code: object, tmp_path: Path) -> None:
+    """What the database breaks off, as in a deadlock, is done again, a few times at most."""
+    attempts: list[int] = []
+
+    def work(_: Any) -> str:
+        attempts.append(1)
+        if len(attempts) < failing:
+            raise OperationalError("UPDATE", {}, Sacrificed(code))
+        return "done"
+
+    with using(f"sqlite:///{tmp_path / 'file'}") as engine:
+        store: Any = SQLAlchemyStore(engine)
+        failing = 5
+        assert store._run(work) == "done"
+        attempts.clear()
+        failing = 6
+        with pytest.raises(StoreError, match=r"the database failed \(OperationalError\)"):
+            store._run(work)
+    assert len(attempts) == 5
+
+
+def test_other_errors_are_not_repeated(tmp_path: Path) -> None:
+    """An error that will come again is not waited for."""
+    attempts: list[int] = []
+
+    def work(_: Any) -> None:
+        attempts.append(1)
+        raise OperationalError("UPDATE", {}, Sacrificed(1146))
+
+    with using(f"sqlite:///{tmp_path / 'file'}") as engine:
+        store: Any = SQLAlchemyStore(engine)
+        with pytest.raises(StoreError):
+            store._run(work)
+    assert attempts == [1]
 
 
 def test_locked(tmp_path: Path) -> None:

@@ -45,6 +45,9 @@ _T = TypeVar("_T")
 _OWN = ("hash", "owner", "created", "seen", "end")
 _HASH_LENGTH = 64
 _BATCH = 500
+_ATTEMPTS = 5
+# Deadlocks and failed serialization: of PostgreSQL by SQLSTATE, of MariaDB and MySQL by number.
+_BROKEN_OFF = frozenset({"40P01", "40001", 1213})
 
 
 class SQLAlchemyStore:
@@ -180,8 +183,8 @@ class SQLAlchemyStore:
         if rows:
             run.execute(insert(self._fields), rows)
 
-    def _run(self, work: Callable[[Connection], _T], *, again: bool = True) -> _T:
-        """Do something in a transaction; once more if the connection that the pool had kept is dead.
+    def _run(self, work: Callable[[Connection], _T], attempts: int = _ATTEMPTS) -> _T:
+        """Do something in a transaction; again if the pool's connection is dead, or the database has broken it off.
 
         :raises StoreError: without the database's error, which may hold what was sent
         """
@@ -190,15 +193,21 @@ class SQLAlchemyStore:
                 return work(connection)
         except SQLAlchemyError as error:
             kind = type(error).__name__
-            is_dead = isinstance(error, DBAPIError) and error.connection_invalidated
+            may_go_again = isinstance(error, DBAPIError) and (error.connection_invalidated or _is_broken_off(error))
         except self._driver_error as error:  # as it comes from setting the isolation level
-            kind, is_dead = type(error).__name__, True
+            kind, may_go_again = type(error).__name__, True
             self._engine.dispose()  # the pool has not noticed, and may keep more of them
-        if is_dead and again:
-            return self._run(work, again=False)
+        if may_go_again and attempts > 1:
+            return self._run(work, attempts - 1)
         raise StoreError(
             f"the database failed ({kind}); see whether it runs, and whether create_schema() has made the tables"
         )
+
+
+def _is_broken_off(error: DBAPIError) -> bool:
+    """Tell whether a transaction was sacrificed to another one; to repeat it is what the manuals ask for."""
+    code = getattr(error.orig, "sqlstate", None) or next(iter(getattr(error.orig, "args", ())), None)
+    return code in _BROKEN_OFF
 
 
 def _make_tables(tables: MetaData, prefix: str) -> tuple[Table, Table]:
