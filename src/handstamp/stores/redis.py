@@ -54,8 +54,8 @@ def _script(text: str) -> _Script:
     return _Script(text, hashlib.sha1(text.encode()).hexdigest())  # noqa: S324  # Redis names scripts by it
 
 
-# One text, which costs redis-py a fifth less than a list: names and values hold no line feed. What is no hash comes back
-# as a text that no record gives.
+# One text, which costs redis-py a fifth less than a list: names and values hold no line feed. What is no hash comes
+# back as a text that no record gives.
 _LOAD = _script("""
 local flat = redis.pcall('HGETALL', KEYS[1])
 return flat.err or table.concat(flat, '\\n')
