@@ -16,6 +16,7 @@ if "CI" not in os.environ:
     pytest.importorskip("redis", reason="RedisStore needs the extra 'redis'")
 
 import redis
+from redis.exceptions import SlotNotCoveredError
 from redis_servers import run_cluster, run_redis
 
 from handstamp import StoreError
@@ -285,6 +286,22 @@ def test_fails_while_finding(client: Any) -> None:
     counting.pipeline = lambda **options: redis.Redis(port=1, retry=None).pipeline(**options)  # type: ignore[method-assign]
     with pytest.raises(StoreError, match=r"Redis failed \(ConnectionError\)") as caught:
         store.find(owner)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("verb", ["load", "find"])
+def test_cluster_without_a_server(client: Any, verb: str) -> None:
+    """Where a slot of a Cluster has no server, that is a StoreError too, of a verb and of what is sent at once."""
+    counting, owner = Counting(client), make_owner()
+    store = RedisStore(counting)
+    assert store.create(make_handle(), make_record(owner=owner))
+
+    def fail(*args: Any, **options: Any) -> None:
+        raise SlotNotCoveredError("slot 7 is not covered")
+
+    setattr(counting, {"load": "evalsha", "find": "pipeline"}[verb], fail)
+    with pytest.raises(StoreError, match=r"Redis failed \(SlotNotCoveredError\)") as caught:
+        getattr(store, verb)(owner)
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 

@@ -16,9 +16,13 @@ from .base import GRACE, Change, Record, damaged
 
 try:
     from redis.client import NEVER_DECODE
-    from redis.exceptions import NoScriptError, RedisError
+    from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 except ImportError as error:
     raise ImportError("sessions in Redis need an extra: pip install 'handstamp[redis]'") from error
+
+
+# What a client of a Cluster raises where slots have no server, as in a failover, is no RedisError.
+_ERRORS = (RedisError, RedisClusterException)
 
 
 class Client(Protocol):
@@ -205,7 +209,7 @@ class RedisStore:
                 return self._client.evalsha(script.sha, 1, key, lines)
             except NoScriptError:
                 return self._client.eval(script.text, 1, key, lines)
-        except RedisError as error:
+        except _ERRORS as error:
             kind = type(error).__name__
         raise _failed(kind)
 
@@ -216,7 +220,7 @@ class RedisStore:
             for handle in handles:
                 pipeline.execute_command("EVAL", _LOAD.text, 1, self._key(handle), "", **{NEVER_DECODE: []})
             return pipeline.execute()  # type: ignore[no-any-return]
-        except RedisError as error:
+        except _ERRORS as error:
             kind = type(error).__name__
         raise _failed(kind)
 
