@@ -23,7 +23,7 @@ if "CI" not in os.environ:
 from databases import DATABASES
 from helpers import DAY
 from redis_servers import find_ports
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from handstamp import StoreError
@@ -178,6 +178,59 @@ def test_comes_back(database: str, tmp_path: Path) -> None:
         # Nobody asked while it was away: the pool's connection is dead and does not know.
         assert store.load(handle) == kept
         engine.dispose()
+
+
+def test_deleting_nothing_spares_what_comes(url: str, engine: Any) -> None:
+    """A session that is created while nothing is deleted under its handle keeps its fields."""
+    if url.startswith("sqlite"):
+        pytest.skip("SQLite lets nobody write in between")
+    handle, record, created = make_handle(), make_record(), []
+
+    def create(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("DELETE FROM handstamp_sessions"):
+            with using(url) as other:
+                created.append(SQLAlchemyStore(other).create(handle, record))
+
+    event.listen(engine, "after_cursor_execute", create)
+    store = SQLAlchemyStore(engine)
+    assert store.delete(handle) is False
+    assert created == [True]
+    assert store.load(handle) == record
+
+
+def test_foreign_handle_is_left_out(store: Any) -> None:
+    """A row whose handle is no text hides none of the owner's sessions."""
+    record = make_record(owner=make_owner())
+    handle, foreign = keep(store, record), keep(store, record)
+    run(store, "UPDATE handstamp_sessions SET handle = :new WHERE handle = :key", new=b"\xff", key=foreign.encode())
+    try:
+        assert store.find(record.owner) == {handle: record}
+    finally:
+        run(store, "DELETE FROM handstamp_sessions WHERE handle = :key", key=b"\xff")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "sessions SET \"end\" = 'never'",
+        "sessions SET created = 1.5",
+        "sessions SET owner = x'ff'",
+        "sessions SET hash = zeroblob(64)",
+        "fields SET name = x'ff'",
+        "fields SET text = x'31'",
+    ],
+)
+def test_foreign_types_are_errors(tmp_path: Path, spoil: str) -> None:
+    """SQLite takes any type in any column: a record with another is an error to load, and can be deleted."""
+    with using(f"sqlite:///{tmp_path / 'file'}") as engine:
+        store = SQLAlchemyStore(engine)
+        store.create_schema()
+        handle = keep(store, make_record())
+        run(store, f"UPDATE handstamp_{spoil} WHERE handle = :key", key=handle.encode())
+        with pytest.raises(StoreError, match="is damaged or foreign"):
+            store.load(handle)
+        assert store.delete(handle) is True
+        assert store.load(handle) is None
 
 
 class Sacrificed(Exception):

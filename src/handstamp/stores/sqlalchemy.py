@@ -42,7 +42,7 @@ except ImportError as error:
 
 _T = TypeVar("_T")
 
-_OWN = ("hash", "owner", "created", "seen", "end")
+_OWN = {"hash": str, "owner": str, "created": int, "seen": int, "end": int}
 _HASH_LENGTH = 64
 _BATCH = 500
 _ATTEMPTS = 5
@@ -146,9 +146,10 @@ class SQLAlchemyStore:
         sessions, fields = self._sessions, self._fields
 
         def work(run: Connection) -> bool:
-            gone = run.execute(delete(sessions).where(sessions.c.handle == handle.encode())).rowcount
+            if run.execute(delete(sessions).where(sessions.c.handle == handle.encode())).rowcount == 0:
+                return False  # holding no row: fields that are there now are of a session created meanwhile
             run.execute(delete(fields).where(fields.c.handle == handle.encode()))
-            return gone > 0
+            return True
 
         return self._run(work)
 
@@ -159,7 +160,7 @@ class SQLAlchemyStore:
         for key, group in groupby(rows, lambda row: row.handle):
             try:
                 found[key.decode()] = _read_record(key.decode(), list(group))
-            except StoreError:
+            except (StoreError, UnicodeDecodeError):
                 continue  # it is nobody's
         return found
 
@@ -248,11 +249,13 @@ def _make_tables(tables: MetaData, prefix: str) -> tuple[Table, Table]:
 
 def _read_record(handle: str, rows: Sequence[Row[Any]]) -> Record:
     """Read a session's rows; :exc:`StoreError` if they are no record."""
-    first = rows[0]
-    if len(first.hash) != _HASH_LENGTH:
-        raise damaged(handle)
+    own = {name: getattr(rows[0], name) for name in _OWN}
     fields = {row.name: row.text for row in rows if row.name is not None}
-    return Record(fields=fields, **{name: getattr(first, name) for name in _OWN})
+    # SQLite keeps a value of any type in any column.
+    is_whole = all(type(own[name]) is kind for name, kind in _OWN.items())
+    if not is_whole or len(own["hash"]) != _HASH_LENGTH or {*map(type, fields), *map(type, fields.values())} - {str}:
+        raise damaged(handle)
+    return Record(fields=fields, **own)
 
 
 def _later(column: Column[int], time: int) -> Any:
