@@ -6,13 +6,14 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from missing import skip_or_fail
-from redis_servers import PATIENCE, find_ports
+from processes import PATIENCE, find_ports, running
 
 #: Where Debian keeps the programs of PostgreSQL, which are on no PATH.
 POSTGRESQL = "/usr/lib/postgresql"
@@ -87,10 +88,13 @@ def find_programs(*names: str) -> list[str]:
 
 
 def open_way(place: Path) -> None:
-    """Let others pass through the directories above a place, if they are ours."""
-    for parent in place.parents:
-        if parent.stat().st_uid == os.geteuid():
-            parent.chmod(parent.stat().st_mode | 0o011)
+    """Let others pass through the directories above a place, up to that of all temporary files."""
+    temporary = Path(tempfile.gettempdir()).resolve()
+    for parent in place.resolve().parents:
+        if parent == temporary:
+            return
+        parent.chmod(parent.stat().st_mode | 0o011)
+    raise RuntimeError(f"{place} is not among the temporary files, so it is not opened to others")
 
 
 def run_quietly(command: Sequence[str]) -> None:
@@ -98,18 +102,6 @@ def run_quietly(command: Sequence[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd="/")
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {done.stderr}")
-
-
-@contextmanager
-def running(command: Sequence[str], log: Path, ending: signal.Signals = signal.SIGTERM) -> Iterator[None]:
-    """Run a server while the block runs; tell it by a signal to end."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, cwd="/")
-    try:
-        yield
-    finally:
-        process.send_signal(ending)
-        process.wait(PATIENCE)
 
 
 def wait_for_database(url: str) -> None:

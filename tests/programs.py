@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from redis_servers import PATIENCE, find_ports, wait_for
+from processes import PATIENCE, find_ports, wait_for
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

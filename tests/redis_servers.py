@@ -6,23 +6,13 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from missing import skip_or_fail
-
-PATIENCE = 30  # seconds
-
-
-def find_ports(number: int) -> list[int]:
-    """Find free ports."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
-        return [each.getsockname()[1] for each in sockets]
+from processes import PATIENCE, find_ports, running, wait_for, wait_until
 
 
 @contextmanager
@@ -35,16 +25,12 @@ def run_redis(directory: Path, *options: str, port: int | None = None, settings:
     directory.mkdir(exist_ok=True)
     place = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory)]
     place += ["--repl-diskless-sync-delay", "0"]  # a replica need not wait for others to come
-    with (directory / "log").open("wb") as log:
-        files = ["--save", "", "--appendonly", "no"] if settings is None else []
-        command = [program, *([str(settings)] if settings else []), *place, *files, *options]
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
+    # A Sentinel has a file of settings, and nothing else to keep.
+    files = [str(settings)] if settings else []
+    nothing = [] if settings else ["--save", "", "--appendonly", "no"]
+    with running([program, *files, *place, *nothing, *options], directory / "log") as process:
         wait_for(port, process)
         yield port
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
 
 
 @contextmanager
@@ -105,25 +91,3 @@ def wait_for_slots(ports: list[int]) -> None:
         ),
         "the Cluster does not come up",
     )
-
-
-def wait_until(is_so: Callable[[], bool], problem: str) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise RuntimeError(problem)
-        time.sleep(0.05)
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a program listens."""
-    deadline = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            time.sleep(0.02)
-        else:
-            return
-    raise RuntimeError(f"{process.args} does not listen")

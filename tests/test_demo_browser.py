@@ -1,23 +1,18 @@
 """The demo as a visitor meets it: served by waitress, driven in the system's headless Chromium."""
 
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from chromium import make_options, run_playwright
+from programs import run_example
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
 
-DEMO = Path(__file__).parents[1] / "examples" / "demo.py"
 HOSTILE = "<img src=x onerror=alert(1)>\"'&"
 
 
@@ -29,36 +24,11 @@ def browser() -> "Iterator[Browser]":
         browser.close()
 
 
-def find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            assert server.poll() is None, "the demo ended at once"
-            assert time.monotonic() < deadline, "the demo does not listen"
-            time.sleep(0.02)
-
-
 @pytest.fixture(scope="module")
 def address(browser: "Browser") -> Iterator[str]:
     """Start the demo as its users do, on a free port. It asks for the browser so as not to start in vain."""
-    port = find_free_port()
-    environ = {**os.environ, "PORT": str(port), "SECRET_KEY": "a key for the tests, long enough"}
-    with subprocess.Popen([sys.executable, DEMO], env=environ, stdout=subprocess.DEVNULL) as server:
-        try:
-            wait_for(port, server)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
+    with run_example("demo.py") as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture

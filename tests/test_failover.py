@@ -16,9 +16,10 @@ except ImportError:
     skip_or_fail("RedisStore needs the extra 'redis'")
 
 from concurrency.failover import fail_over
+from processes import wait_until
 from redis.cluster import LoadBalancingStrategy
 from redis.sentinel import Sentinel
-from redis_servers import ask, kill, run_cluster, run_sentinel, wait_until
+from redis_servers import ask, kill, run_cluster, run_sentinel
 
 from handstamp import StoreError
 from handstamp.stores.redis import RedisStore

@@ -22,7 +22,7 @@ if "CI" not in os.environ:
 
 from databases import DATABASES
 from helpers import DAY
-from redis_servers import find_ports
+from processes import find_ports
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
