@@ -16,6 +16,7 @@ import zlib
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from enum import IntEnum
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +57,10 @@ from handstamp import (
 
 pytestmark = pytest.mark.usefixtures("kind")
 signed_only = pytest.mark.parametrize("kind", ["signed"], indirect=True)
+
+
+class Colour(IntEnum):
+    RED = 1
 
 
 def _count(session: Any) -> None:
@@ -207,6 +212,46 @@ def test_exact_types() -> None:
     site = Site()
     site.visit(lambda s: s.update(data))
     assert exact(site.visit(dict).result) == exact(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ('{"a":1,"b":{"~tuple":[1]}}', {"a": 1, "b": (1,)}),
+        ('{"a":1,"b":{"\\u007etuple":[1]}}', {"a": 1, "b": (1,)}),
+        ('{"a":1,"b":[{"~dict":{"~x":1}}]}', {"a": 1, "b": [{"~x": 1}]}),
+    ],
+    ids=["a tag", "a tag spelt with an escape", "a dict like a tag"],
+)
+def test_untouched_types(text: str, data: dict[str, Any]) -> None:
+    """Values that a request does not touch keep their types when another one is written."""
+    site = Site()
+    token = site.visit(lambda s: s.update(a=2), **_with(sign(text))).token
+    assert exact(site.visit(dict, **_with(token)).result) == exact({**data, "a": 2})
+
+
+@pytest.mark.parametrize("value", [(1,), {"~x": 1}, [Colour.RED], {"b": {1: 2}}], ids=repr)
+@pytest.mark.parametrize("key", ["a", "new"])
+def test_touched_types(value: Any, key: str) -> None:
+    """Values that are written beside plain JSON are looked at as all are: kept exactly, or refused."""
+    site = Site()
+    site.visit(lambda s: s.update(a=["read"], b="plain"))
+    try:
+        expected = {"a": ["read"], "b": "plain", **payload.loads(payload.dumps({key: value}))}
+    except UnserializableValue:
+        with pytest.raises(UnserializableValue):
+            site.visit(lambda s: s.update({key: value}))
+    else:
+        site.visit(lambda s: s.update({key: value}))
+        assert exact(site.visit(dict).result) == exact(expected)
+
+
+def test_types_handed_out() -> None:
+    """What an application puts into a list that was read is looked at too."""
+    site = Site()
+    site.visit(lambda s: s.update(a=["read"], b="plain"))
+    site.visit(lambda s: s["a"].append((1, {"~x": 1})))
+    assert exact(site.visit(dict).result) == exact({"a": ["read", (1, {"~x": 1})], "b": "plain"})
 
 
 def test_unserializable() -> None:

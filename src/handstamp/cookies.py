@@ -49,17 +49,13 @@ def find_values(header: str, name: str) -> list[str]:
     values = []
     start = header.find(prefix)
     while start >= 0:
-        begin = end = start + len(prefix)
+        end = header.find(";", start)
+        if end < 0:
+            end = len(header)
         if _opens_pair(header, start):
-            end = _find_end(header, begin)
-            values.append(header[begin:end].strip(" \t"))
+            values.append(header[start + len(prefix) : end].strip(" \t"))
         start = header.find(prefix, end)
     return values
-
-
-def _find_end(header: str, begin: int) -> int:
-    end = header.find(";", begin)
-    return len(header) if end < 0 else end
 
 
 def _opens_pair(header: str, start: int) -> bool:

@@ -75,9 +75,10 @@ class RejectReason(StrEnum):
 class BadToken(Exception):
     """A token does not open. Never leaves handstamp: a hostile cookie is an empty session, not an error.
 
-    :ivar reason: the :class:`RejectReason`
+    Made with its :class:`RejectReason`.
     """
 
-    def __init__(self, reason: RejectReason) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    @property
+    def reason(self) -> RejectReason:
+        """Why the token does not open."""
+        return self.args[0]  # type: ignore[no-any-return]

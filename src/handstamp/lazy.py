@@ -6,7 +6,7 @@ change unseen (a list in the basket), what was read. At the end the two are comp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, Self
@@ -60,11 +60,13 @@ class SecureCookieSession(SessionMixin):
 
     Made by ``open_session``. It holds no more than a weak reference to the request: environ, session and request form
     no circle, so no request leaves garbage behind.
+
+    :ivar text: the JSON that was read, by handstamp's own serializer; told by the interface
     """
 
     __slots__ = (
         "_before", "_created", "_data", "_ended", "_modified", "_opened", "_renewed", "_request", "_settings",
-        "_source", "_stale", "committed",
+        "_source", "_stale", "accessed", "committed", "text",
     )  # fmt: skip
 
     def __init__(self, source: SessionSource, settings: Settings, request: Request) -> None:
@@ -73,7 +75,8 @@ class SecureCookieSession(SessionMixin):
         self._request = ref(request)
         self._data: dict[str, Any] | None = None
         self._modified: bool | None = None
-        self.committed = False
+        self.accessed = self.committed = False
+        self.text: str | None = None
 
     # -- reading
 
@@ -86,6 +89,7 @@ class SecureCookieSession(SessionMixin):
         :param stale: its token is due to be issued anew, for its age or for its key
         """
         self._data = data
+        self.accessed = True
         self._created = created
         self._opened = opened
         self._stale = stale
@@ -100,6 +104,7 @@ class SecureCookieSession(SessionMixin):
             self._source.load_session(self._settings, request, self)
         except BaseException:
             self._data = None  # what validate_session did not come to accept must not be found here
+            self.accessed = False
             raise
         return self._data  # type: ignore[return-value]  # load_session has had it adopted
 
@@ -208,18 +213,12 @@ class SecureCookieSession(SessionMixin):
             return bool(self._modified)
         if self._renewed:
             return bool(self._data) or self._opened
-        data, before = self._data, self._before
-        return bool(before) and any(self._differs(was, data.get(key, _ABSENT)) for key, was in before.items())
+        return bool(self._before) and bool(self.find_changed_keys())
 
     @modified.setter
     def modified(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         SecureCookieSession._refuse_change(self)  # to overrule is no change yet: nothing is read for it
         self._modified = bool(value)
-
-    @property
-    def accessed(self) -> bool:  # type: ignore[override]
-        """Whether the application looked inside."""
-        return self._data is not None
 
     # -- what the interface asks
 
@@ -239,6 +238,11 @@ class SecureCookieSession(SessionMixin):
     def stale(self) -> bool:  # type: ignore[override]
         """Whether the token is due to be issued anew, for its age or for its key."""
         return self._modified is not False and self._data is not None and self._stale
+
+    @property
+    def touched(self) -> Iterable[str]:
+        """The keys whose values may be others than were read."""
+        return self._before
 
     def export(self) -> dict[str, Any]:
         """Return what is written: the data and when the session began."""

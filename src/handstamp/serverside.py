@@ -113,10 +113,10 @@ class ServerSideSessionInterface(SecureCookieSessionInterface):
             session.unavailable = True
 
     def read_payload(
-        self, settings: Settings, session: Any, payload: bytes, issued: int, now: int
+        self, settings: Settings, session: Any, content: bytes, issued: int, now: int
     ) -> tuple[dict[str, Any], int, int]:
         """Read the record that a token opens; return the data, when the session began, and when it was last seen."""
-        ticket = read_ticket(payload)
+        ticket = read_ticket(content)
         record = self.store.load(ticket.handle)
         if record is None or not compare_digest(record.hash.encode(), ticket.hash.encode()):
             raise BadToken(RejectReason.REVOKED)
