@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Protocol, TypeAlias
 
 from itsdangerous import Signer
@@ -76,7 +77,7 @@ class SigningCodec:
 
     def seal(self, content: bytes, issued: int) -> str:
         """Sign with the current key."""
-        return self._signers[0].sign(content + b"." + encode_base64(int_to_bytes(issued))).decode()
+        return self._signers[0].sign(content + _encode_time(issued)).decode()
 
     def unseal(self, token: str) -> Unsealed:
         """Check the form, then the signature with each key, then read the time."""
@@ -150,6 +151,11 @@ def _split(token: str) -> tuple[bytes, bytes, bytes, bytes]:
     if content.rfind(b".") > 0 or len(content) < 2 or not 2 <= len(time) <= _MAX_TIME or not signature:
         raise BadToken(RejectReason.MALFORMED)
     return text[: -1 - len(signature)], content, time, signature
+
+
+@lru_cache(maxsize=1)  # all tokens of one second say the same
+def _encode_time(issued: int) -> bytes:
+    return b"." + encode_base64(int_to_bytes(issued))
 
 
 #: The characters of base64url.
