@@ -322,7 +322,7 @@ def test_handle(shop: Shop) -> None:
     assert list(shop.records) == [shop.visit(lambda session: session.handle).result]
 
 
-def test_another_store_is_told(shop: Shop) -> None:
+def test_handle_is_taken(shop: Shop) -> None:
     """A new record whose handle is taken already is an error with a word, not a session."""
     shop.store.create = lambda *args: False  # type: ignore[method-assign]
     with pytest.raises(StoreError, match=r"the session record [0-9a-f]{16} is there already"):
@@ -1002,7 +1002,7 @@ def test_leaks_nothing(caplog: pytest.LogCaptureFixture) -> None:
         assert not [text for text in said if secret in text]
 
 
-def test_on_a_real_server(shop: Shop) -> None:
+def test_head_is_whole(shop: Shop) -> None:
     """Inside wsgiref.validate the head is whole."""
     on_clock(shop.interface, Clock())
     shop._action = sign_in

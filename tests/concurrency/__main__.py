@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 
 from . import failover, many, overlaps, throughput, writes
 
@@ -15,6 +15,8 @@ MODULES = {
 }
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == [] or sys.argv[1] not in MODULES:
-        sys.exit(f"usage: python -m tests.concurrency {{{','.join(MODULES)}}} [options]")
-    MODULES[sys.argv[1]](sys.argv[2:])
+    parser = argparse.ArgumentParser(prog="python -m tests.concurrency", description=__doc__)
+    parser.add_argument("module", choices=MODULES)
+    parser.add_argument("options", nargs=argparse.REMAINDER, help="of the module; --help tells them")
+    chosen = parser.parse_args()
+    MODULES[chosen.module](chosen.options)

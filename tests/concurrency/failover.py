@@ -40,7 +40,7 @@ def make_store(port: int) -> RedisStore:
 
 
 class Load:
-    """Threads that write to sessions of their own, and end every tenth of them.
+    """Threads that write to sessions of their own, and end a third of them.
 
     :ivar counts: how often what was answered
     """

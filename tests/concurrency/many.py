@@ -21,7 +21,7 @@ from handstamp.testing.records import make_change, make_handle, make_record
 
 from .servers import run_redis
 
-#: Three keys, as a small session has: 83 bytes of JSON.
+#: Three keys, as a small session has: 75 bytes of JSON.
 FIELDS = {'"user"': "4711", '"token"': '"0123456789abcdef0123456789abcdef"', '"cart"': "[1,2,3,4,5]"}
 
 

@@ -1,4 +1,4 @@
-"""Sessions in Redis or Valkey, Cluster too: extra ``handstamp[redis]``.
+"""Sessions in Redis, Cluster too: extra ``handstamp[redis]``.
 
 A session is one hash: the record's own fields, and the data's with a colon before their names. Every verb is one Lua
 script over one key, which is atomic, runs on a primary alone, and stays in one slot of a Cluster. An owner's index is a
@@ -117,7 +117,7 @@ _BATCH = 500
 
 
 class RedisStore:
-    """Keep records in Redis 6.2 or later, or Valkey.
+    """Keep records in Redis 6.2 or later; Valkey, which speaks the same, is untested.
 
     :param client: of redis-py, with timeouts and a retry of its own; every verb may be replayed
     :param prefix: what the keys begin with

@@ -51,7 +51,7 @@ _BROKEN_OFF = frozenset({"40P01", "40001", 1213})
 
 
 class SQLAlchemyStore:
-    """Keep records in PostgreSQL, MariaDB, MySQL or SQLite.
+    """Keep records in PostgreSQL, MariaDB or SQLite; MySQL is untested.
 
     :param engine: used with its own pool; nothing is hooked into it
     :param prefix: what the names of the two tables begin with
