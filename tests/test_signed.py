@@ -246,6 +246,43 @@ def test_touched_types(value: Any, key: str) -> None:
         assert exact(site.visit(dict).result) == exact(expected)
 
 
+def _hook_reading(interface: Any, convert: Callable[[dict[str, Any]], None]) -> Any:
+    """Give an interface a reading of its own."""
+    read = interface.read_payload
+
+    def read_payload(*args: Any) -> Any:
+        found = read(*args)
+        convert(found[0])
+        return found
+
+    interface.read_payload = read_payload
+    return interface
+
+
+def _adopting(interface: Any, convert: Callable[[dict[str, Any]], None]) -> Any:
+    """Have sessions of an interface adopt other data than their cookie held."""
+    load = interface.load_session
+
+    def load_session(settings: Settings, request: Request, session: Any) -> None:
+        load(settings, request, session)
+        data = session.copy()
+        convert(data)
+        session.adopt(data, START, opened=True, stale=False)
+
+    interface.load_session = load_session
+    return interface
+
+
+@pytest.mark.parametrize("change", [_hook_reading, _adopting])
+def test_types_of_another_reading(change: Callable[..., Any]) -> None:
+    """What an interface of one's own makes of the data that it read is looked at too, touched or not."""
+    site = Site()
+    token = site.visit(lambda s: s.update(a=1, b=[1])).token
+    interface = change(make_interface(), lambda data: data.update(b=tuple(data["b"])))
+    written = Site(interface=interface).visit(lambda s: s.update(a=2), **_with(token)).token
+    assert exact(site.visit(dict, **_with(written)).result) == exact({"a": 2, "b": (1,)})
+
+
 def test_types_handed_out() -> None:
     """What an application puts into a list that was read is looked at too."""
     site = Site()

@@ -8,7 +8,7 @@ import re
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +27,7 @@ from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from handstamp import StoreError
+from handstamp.stores import Record
 from handstamp.stores.base import GRACE
 from handstamp.stores.sqlalchemy import SQLAlchemyStore
 from handstamp.testing import StoreContract, StoreModel
@@ -116,6 +117,44 @@ def test_much(store: SQLAlchemyStore) -> None:
 
 
 # -- the end ----------------------------------------------------------------------------------------------------------
+
+
+VERBS: dict[str, Callable[[SQLAlchemyStore, str, Record], object]] = {
+    "load": lambda store, handle, record: store.load(handle),
+    "create": lambda store, handle, record: store.create(make_handle(), record),
+    "update": lambda store, handle, record: store.update(
+        handle, record.hash, make_change(record, fields={'"b"': "2", '"c"': "3"}, removed=['"a"'])
+    ),
+    "delete": lambda store, handle, record: store.delete(handle),
+    "find": lambda store, handle, record: store.find(record.owner),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+def test_one_transaction(
+    engine: Any, store: SQLAlchemyStore, verb: Callable[[SQLAlchemyStore, str, Record], object]
+) -> None:
+    """Each verb takes one transaction, however many fields and sessions it is about."""
+    owner = make_owner()
+    record = make_record(owner=owner)
+    handles = [keep(store, record) for _ in range(20)]
+    begun: list[object] = []
+    event.listen(engine, "begin", begun.append)
+    assert verb(store, handles[0], record)
+    assert len(begun) == 1
+
+
+@pytest.mark.parametrize("verb", ["load", "find"])
+def test_one_statement(engine: Any, store: SQLAlchemyStore, verb: str) -> None:
+    """What only reads takes one statement."""
+    record = make_record(owner=make_owner())
+    handles = [keep(store, record) for _ in range(20)]
+    statements: list[str] = []
+    event.listen(
+        engine, "after_cursor_execute", lambda _connection, _cursor, statement, *_: statements.append(statement)
+    )
+    assert VERBS[verb](store, handles[0], record)
+    assert len(statements) == 1
 
 
 def count_fields(store: Any, *handles: str) -> int:

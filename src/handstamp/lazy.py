@@ -61,12 +61,12 @@ class SecureCookieSession(SessionMixin):
     Made by ``open_session``. It holds no more than a weak reference to the request: environ, session and request form
     no circle, so no request leaves garbage behind.
 
-    :ivar text: the JSON that was read, by handstamp's own serializer; told by the interface
+    :ivar content: what the data were read from; told by the interface
     """
 
     __slots__ = (
         "_before", "_created", "_data", "_ended", "_modified", "_opened", "_renewed", "_request", "_settings",
-        "_source", "_stale", "accessed", "committed", "text",
+        "_source", "_stale", "accessed", "committed", "content",
     )  # fmt: skip
 
     def __init__(self, source: SessionSource, settings: Settings, request: Request) -> None:
@@ -76,7 +76,7 @@ class SecureCookieSession(SessionMixin):
         self._data: dict[str, Any] | None = None
         self._modified: bool | None = None
         self.accessed = self.committed = False
-        self.text: str | None = None
+        self.content: bytes | None = None
 
     # -- reading
 
@@ -89,6 +89,7 @@ class SecureCookieSession(SessionMixin):
         :param stale: its token is due to be issued anew, for its age or for its key
         """
         self._data = data
+        self.content = None
         self.accessed = True
         self._created = created
         self._opened = opened

@@ -182,9 +182,9 @@ def loads(text: str) -> dict[str, Any]:
         raise ValueError("not a payload") from error
 
 
-def is_plain(text: str) -> bool:
-    """Tell whether a payload holds nothing but JSON's own types; a tag may be spelt with an escape."""
-    return "~" not in text and "\\" not in text
+def is_plain(content: bytes) -> bool:
+    """Tell whether an encoded payload holds nothing but JSON's own types; a tag may be spelt with an escape."""
+    return b"~" not in content and b"\\" not in content
 
 
 def _unplain(value: Any) -> Any:

@@ -199,7 +199,6 @@ class RedisStore:
         """Run a script over a key.
 
         :param args: without line feeds
-
         :raises StoreError: without the client's error, which may hold what was sent
         :raises ValueError: what came back is no UTF-8
         """
