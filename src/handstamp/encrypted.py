@@ -54,8 +54,7 @@ class EncryptedCookieSessionInterface(SecureCookieSessionInterface):
 
     def make_codec(self, settings: Settings, name: str) -> Codec:
         """Make what seals and unseals tokens under a cookie name."""
-        keys = (settings["SECRET_KEY"], *settings["SECRET_KEY_FALLBACKS"])
-        return EncryptingCodec(keys, self.get_salt(name))
+        return EncryptingCodec(settings.key_ring, self.get_salt(name))
 
 
 class EncryptingCodec:

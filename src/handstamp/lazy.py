@@ -11,7 +11,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, Self
 from uuid import UUID
-from weakref import ref
 
 from webob import Request
 
@@ -58,25 +57,24 @@ class SessionSource(Protocol):
 class SecureCookieSession(SessionMixin):
     """A mapping that reads its cookie at the first touch.
 
-    Made by ``open_session``. It holds no more than a weak reference to the request: environ, session and request form
-    no circle, so no request leaves garbage behind.
+    Made by ``open_session``. Until it is committed it holds its request, whose environ holds it: :meth:`mark_committed` opens
+    that circle, so no request leaves garbage behind.
 
     :ivar content: what the data were read from; told by the interface
     """
 
     __slots__ = (
         "_before", "_created", "_data", "_ended", "_modified", "_opened", "_renewed", "_request", "_settings",
-        "_source", "_stale", "accessed", "committed", "content",
+        "_source", "_stale", "accessed", "content",
     )  # fmt: skip
 
     def __init__(self, source: SessionSource, settings: Settings, request: Request) -> None:
         self._source = source
         self._settings = settings
-        self._request = ref(request)
+        self._request: Request | None = request
         self._data: dict[str, Any] | None = None
         self._modified: bool | None = None
-        self.accessed = self.committed = False
-        self.content: bytes | None = None
+        self.accessed = False
 
     # -- reading
 
@@ -89,7 +87,7 @@ class SecureCookieSession(SessionMixin):
         :param stale: its token is due to be issued anew, for its age or for its key
         """
         self._data = data
-        self.content = None
+        self.content: bytes | None = None
         self.accessed = True
         self._created = created
         self._opened = opened
@@ -98,8 +96,8 @@ class SecureCookieSession(SessionMixin):
         self._renewed = self._ended = False
 
     def _load(self) -> dict[str, Any]:
-        request = self._request()
-        if self.committed or request is None:
+        request = self._request
+        if request is None:
             raise SessionCommitted("a first look after the response's head has gone; look before the first chunk")
         try:
             self._source.load_session(self._settings, request, self)
@@ -174,15 +172,17 @@ class SecureCookieSession(SessionMixin):
         self._ended = True
 
     def _refuse_change(self) -> None:
-        if self.committed:
+        if self._request is None:
             raise SessionCommitted("a change after the response's head has gone; make it before the first chunk")
 
     # -- what has changed
 
     def _remember(self, key: str) -> dict[str, Any]:
         """Keep what was read of a key, before it changes or is handed out; return the data."""
-        data = self._read()
-        if key not in self._before:
+        data = self._data
+        if data is None:
+            data = self._load()
+        if self._opened and key not in self._before:
             value = data.get(key, _ABSENT)
             is_whole = value is _ABSENT or type(value) in ATOMS
             self._before[key] = value if is_whole else _Text(self._source.fingerprint(value))
@@ -211,8 +211,8 @@ class SecureCookieSession(SessionMixin):
     def modified(self) -> bool:
         """Whether what would be written differs from what was read. Assign to overrule: ``False`` discards."""
         if self._modified is not None or self._data is None:
-            return bool(self._modified)
-        if self._renewed:
+            return self._modified is True
+        if self._renewed or not self._opened:
             return bool(self._data) or self._opened
         return bool(self._before) and bool(self.find_changed_keys())
 
@@ -221,7 +221,16 @@ class SecureCookieSession(SessionMixin):
         SecureCookieSession._refuse_change(self)  # to overrule is no change yet: nothing is read for it
         self._modified = bool(value)
 
-    # -- what the interface asks
+    # -- what middleware and interface ask
+
+    def mark_committed(self) -> None:
+        """Take note that the head has gone: nothing is read any more, and nothing saved."""
+        self._request = None
+
+    @property
+    def committed(self) -> bool:  # type: ignore[override]
+        """Whether the head has gone."""
+        return self._request is None
 
     @property
     def new(self) -> bool:  # type: ignore[override]

@@ -27,6 +27,8 @@ ATOMS = frozenset({type(None), bool, int, float, str})
 
 #: Levels of JSON, of which a tag is one.
 MAX_DEPTH = 100
+# Characters: a level takes two of them.
+_SURELY_SHALLOW = 2 * MAX_DEPTH
 
 _STR_ONLY = frozenset({str})
 
@@ -52,7 +54,12 @@ def dumps(data: Mapping[str, Any], suspects: Iterable[str] | None = None) -> str
         :func:`is_plain`; ``None``: all
     :raises UnserializableValue: names the path (``session['cart'][2]``) and the type of what has no exact form
     """
-    return _checked(_encode, lambda data: _dump_data(data, suspects), data)
+    try:
+        return _write(_encode, _dump_data(data, suspects))
+    except _FAILURES:
+        pass
+    # Out here, since some of these errors hold the text, and a chain would lead a reporter of errors to it.
+    raise _explain(data)
 
 
 def fingerprint(value: Any) -> str:
@@ -60,21 +67,23 @@ def fingerprint(value: Any) -> str:
 
     :raises UnserializableValue: as :func:`dumps` does
     """
-    return _checked(_encode_sorted, _plain, value)
-
-
-def _checked(encode: Callable[[Any], str], dump: Callable[[Any], Any], value: Any) -> str:
     try:
-        plain = dump(value)
-        text = encode(plain)
-        if not text.isascii():
-            text.encode()  # refuses lone surrogates, which no UTF-8 text can hold
-        _check_depth(text, plain)
-        return text
-    except (TypeError, ValueError, RecursionError):
+        return _write(_encode_sorted, _plain(value))
+    except _FAILURES:
         pass
-    # Out here, since some of these errors hold the text, and a chain would lead a reporter of errors to it.
     raise _explain(value)
+
+
+_FAILURES = (TypeError, ValueError, RecursionError)
+
+
+def _write(encode: Callable[[Any], str], plain: Any) -> str:
+    text = encode(plain)
+    if not text.isascii():
+        text.encode()  # refuses lone surrogates, which no UTF-8 text can hold
+    if len(text) > _SURELY_SHALLOW:
+        _check_depth(text, plain)
+    return text
 
 
 def _dump_data(data: Mapping[str, Any], suspects: Iterable[str] | None) -> Mapping[str, Any]:
@@ -146,8 +155,7 @@ def _dump_set(values: set[Any]) -> list[Any]:
 
 def _check_depth(text: str, plain: Any) -> None:
     """Refuse JSON that is nested more than :data:`MAX_DEPTH` deep: what is written can be read, whatever the stack."""
-    # A level takes two characters, so a short text needs no counting.
-    if len(text) <= 2 * MAX_DEPTH or text.count("[") + text.count("{") <= MAX_DEPTH:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     level = [plain]
     for _ in range(MAX_DEPTH):
@@ -171,7 +179,8 @@ def loads(text: str) -> dict[str, Any]:
         data, end = _decode(text)
         if end != len(text) or type(data) is not dict:
             raise ValueError("not one JSON object")
-        _check_depth(text, data)
+        if end > _SURELY_SHALLOW:
+            _check_depth(text, data)
         # Tags are rare, and so are escapes: dumps writes none but those of quotes and control characters.
         if "\\" in text:
             _encode(data).encode()  # refuses lone surrogates

@@ -84,13 +84,15 @@ class Settings(Mapping[str, Any]):
     :raises SettingsError: lists every problem with its cure
     """
 
-    __slots__ = ("_hash", "_values", "cookie_domain", "cookie_path", "lifetimes")
+    __slots__ = ("_hash", "_values", "cookie_domain", "cookie_path", "key_ring", "lifetimes")
 
     _hash: int
     _values: dict[str, Any]
-    #: Domain and Path after their fallbacks to ``SERVER_NAME`` and ``APPLICATION_ROOT``, and the limits.
+    #: Domain and Path after their fallbacks to ``SERVER_NAME`` and ``APPLICATION_ROOT``.
     cookie_domain: str | None
     cookie_path: str
+    #: The current key, which signs, then the fallbacks, which only open; without a ``SECRET_KEY`` none.
+    key_ring: tuple[str | bytes, ...]
     lifetimes: Lifetimes
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -109,6 +111,7 @@ class Settings(Mapping[str, Any]):
             "_hash": hash(tuple(values[key] for key in _RULES)),
             "cookie_domain": _resolve_domain(values),
             "cookie_path": values["SESSION_COOKIE_PATH"] or values["APPLICATION_ROOT"] or "/",
+            "key_ring": _resolve_keys(values),
             "lifetimes": _resolve_lifetimes(values),
         }
         for name, value in derived.items():
@@ -235,6 +238,11 @@ def _domain_of(server_name: str) -> str | None:
     host = re.sub(r":[0-9]*\Z", "", server_name)
     is_address = host.startswith("[") or ":" in host or re.fullmatch(r"[0-9.]+", host)
     return None if is_address or "." not in host.strip(".") else "." + host.lstrip(".")
+
+
+def _resolve_keys(values: dict[str, Any]) -> tuple[str | bytes, ...]:
+    key = values["SECRET_KEY"]
+    return () if key is None else (key, *values["SECRET_KEY_FALLBACKS"])
 
 
 def _resolve_lifetimes(values: dict[str, Any]) -> Lifetimes:

@@ -56,7 +56,7 @@ class SecureCookieSessionInterface(SessionInterface):
 
     def open_session(self, settings: Settings, request: Request) -> SecureCookieSession | None:
         """Return a session that reads nothing until it is looked into; ``None`` without a ``SECRET_KEY``."""
-        if settings["SECRET_KEY"] is None:
+        if not settings.key_ring:
             return None
         return self.session_class(self, settings, request)
 
@@ -206,8 +206,7 @@ class SecureCookieSessionInterface(SessionInterface):
 
     def make_codec(self, settings: Settings, name: str) -> Codec:
         """Make what seals and unseals tokens under a cookie name: all that differs in encrypted cookies."""
-        keys = (settings["SECRET_KEY"], *settings["SECRET_KEY_FALLBACKS"])
-        return SigningCodec(keys, self.get_salt(name), self.digest_method, self.key_derivation)
+        return SigningCodec(settings.key_ring, self.get_salt(name), self.digest_method, self.key_derivation)
 
     def get_salt(self, name: str) -> bytes:
         """Return what binds a token to its purpose and its cookie's name."""
