@@ -6,11 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handstamp.caching import add_private, add_vary, forbid_storing
+from handstamp import caching
+from handstamp.caching import find_names, forbid_storing
 
 Headers = list[tuple[str, str]]
 
 OTHER = ("Content-Type", "text/plain")
+
+
+def add_vary(headers: Headers) -> None:
+    """Say Vary in a head that is as it was found."""
+    caching.add_vary(headers, find_names(headers))
+
+
+def add_private(headers: Headers) -> str | None:
+    """Say Cache-Control in a head that is as it was found."""
+    return caching.add_private(headers, find_names(headers))
 
 
 # -- Vary -------------------------------------------------------------------------------------------------------------

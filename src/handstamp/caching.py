@@ -5,22 +5,27 @@ What begins with ``add`` or ``forbid`` changes a list of header fields in place.
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 Headers = list[tuple[str, str]]
 
 _BLANKS = " \t"  # and no others: RFC 9110 5.6.3
 
 
-def add_vary(headers: Headers) -> None:
-    """Say ``Vary: Cookie``, merged with what is said already, never twice; ``*`` says it all."""
-    last = None
-    for index, (name, value) in enumerate(headers):
-        if name.lower() == "vary":
-            if _varies(value):
-                return
-            last = index
-    if last is None:
+def find_names(headers: Headers) -> set[str]:
+    """Return the names of the fields, in lower case: so a head is looked through once, whatever is added to it."""
+    return {name.lower() for name, _ in headers}
+
+
+def add_vary(headers: Headers, names: Set[str]) -> None:
+    """Say ``Vary: Cookie``, merged with what is said already, never twice; ``*`` says it all.
+
+    :param names: what :func:`find_names` found
+    """
+    if "vary" not in names:
         headers.append(("Vary", "Cookie"))
-    else:
+    elif not says_vary(headers):
+        last = max(index for index, (name, _) in enumerate(headers) if name.lower() == "vary")
         name, value = headers[last]
         headers[last] = (name, f"{value}, Cookie" if value.strip(_BLANKS) else "Cookie")
 
@@ -30,20 +35,17 @@ def says_vary(headers: Headers) -> bool:
     return any(name.lower() == "vary" and _varies(value) for name, value in headers)
 
 
-def add_private(headers: Headers) -> str | None:
+def add_private(headers: Headers, names: Set[str]) -> str | None:
     """Say ``Cache-Control: private`` if nothing is said about caching.
 
+    :param names: what :func:`find_names` found
     :returns: what stands there instead and lets shared caches store the response, if anything does
     """
-    is_said = False
-    for name, value in headers:
-        if name.lower() == "cache-control":
-            is_said = True
-            if _is_shared(value):
-                return value
-    if not is_said:
+    if "cache-control" not in names:
         headers.append(("Cache-Control", "private"))
-    return None
+        return None
+    said = (value for name, value in headers if name.lower() == "cache-control")
+    return next(filter(_is_shared, said), None)
 
 
 def forbid_storing(headers: Headers) -> None:

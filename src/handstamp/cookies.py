@@ -137,12 +137,12 @@ def _find_prefix_problems(policy: CookiePolicy, demand: _Demand) -> Iterator[str
 # -- writing ----------------------------------------------------------------------------------------------------------
 
 
-def format_cookie(policy: CookiePolicy, value: str, expires: int | None, now: int) -> str:
+def format_cookie(policy: CookiePolicy, value: str, expires: int | None = None, now: int = 0) -> str:
     """Write the value of one Set-Cookie header.
 
     :param value: printable ASCII without blanks, quotes, ``,``, ``;`` and backslash, such as base64url text and dots
     :param expires: seconds since 1970, cut to 400 days from now; ``None``: the cookie goes with the browser
-    :param now: seconds since 1970
+    :param now: seconds since 1970; of no matter without ``expires``
     :raises SettingsError: the value or the policy breaks a rule, so that browsers would refuse the cookie, or read
         more than one line of it
     """

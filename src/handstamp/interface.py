@@ -14,7 +14,7 @@ from typing import Any
 
 from webob import Request, Response
 
-from .caching import add_private, add_vary
+from .caching import Headers, add_private, add_vary, find_names
 from .cookies import MAX_COOKIE, CookiePolicy, format_cookie, format_deletion
 from .exceptions import CookieTooLarge, RejectReason
 from .session import NullSession, SessionMixin
@@ -73,7 +73,7 @@ class SessionInterface:
 
     def get_cookie_name(self, settings: Settings, request: Request) -> str:
         """Return the cookie's name."""
-        return settings["SESSION_COOKIE_NAME"]  # type: ignore[no-any-return]
+        return settings.cookie_name
 
     def get_cookie_domain(self, settings: Settings, request: Request) -> str | None:
         """Return the Domain, with or without a leading dot; ``None``: this host only."""
@@ -85,20 +85,20 @@ class SessionInterface:
 
     def get_cookie_httponly(self, settings: Settings, request: Request) -> bool:
         """Return whether scripts are kept from the cookie."""
-        return settings["SESSION_COOKIE_HTTPONLY"]  # type: ignore[no-any-return]
+        return settings.cookie_httponly
 
     def get_cookie_secure(self, settings: Settings, request: Request) -> bool:
         """Return whether the cookie travels by https only: as set, else as this request came."""
-        secure = settings["SESSION_COOKIE_SECURE"]
+        secure = settings.cookie_secure
         return self._came_by_https(request) if secure is None else secure
 
     def get_cookie_samesite(self, settings: Settings, request: Request) -> str | None:
         """Return ``"Strict"``, ``"Lax"``, ``"None"``, or ``None`` to leave it out."""
-        return settings["SESSION_COOKIE_SAMESITE"]  # type: ignore[no-any-return]
+        return settings.cookie_samesite
 
     def get_cookie_partitioned(self, settings: Settings, request: Request) -> bool:
         """Return whether the cookie is kept apart for each top-level site (CHIPS)."""
-        return settings["SESSION_COOKIE_PARTITIONED"]  # type: ignore[no-any-return]
+        return settings.cookie_partitioned
 
     def get_expiration_time(self, settings: Settings, request: Request, session: Any) -> datetime | None:
         """Return when the browser drops the cookie; ``None``: when it closes."""
@@ -123,11 +123,14 @@ class SessionInterface:
         """
         request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
         policy = self._get_policy(settings, request)
-        if len(policy.name) + len(value) > MAX_COOKIE:
-            raise too_large(session, f"{len(policy.name) + len(value)} bytes of cookie, {MAX_COOKIE} are allowed")
+        size = len(policy.name) + len(value)
+        if size > MAX_COOKIE:
+            raise too_large(session, f"{size} bytes of cookie, {MAX_COOKIE} are allowed")
         expires = self.get_expiration_time(settings, request, session)
-        seconds = None if expires is None else int(expires.timestamp())
-        self._write(response, policy, format_cookie(policy, value, seconds, int(self.now())))
+        if expires is None:
+            self._write(response, policy, format_cookie(policy, value))
+        else:
+            self._write(response, policy, format_cookie(policy, value, int(expires.timestamp()), int(self.now())))
 
     def delete_cookie(self, settings: Settings, session: Any, response: Response) -> None:
         """Delete the cookie, with its policy, ``Vary`` and ``Cache-Control``."""
@@ -137,17 +140,17 @@ class SessionInterface:
 
     def leave_cookie(self, response: Response) -> None:
         """Leave the cookie as it is; the response depended on it all the same."""
-        add_vary(response.headerlist)
+        headers = response.headerlist
+        add_vary(headers, find_names(headers))
 
     def _write(self, response: Response, policy: CookiePolicy, line: str) -> None:
         headers = response.headerlist
-        start = policy.name + "="
-        for name, value in headers:
-            if name.lower() == "set-cookie" and value.lstrip().startswith(start):
-                self._warn_once("the application sets a cookie of its own under the session cookie's name; rename one")
+        names = find_names(headers)
+        if "set-cookie" in names and _sets_cookie(headers, policy.name):
+            self._warn_once("the application sets a cookie of its own under the session cookie's name; rename one")
         headers.append(("Set-Cookie", line))
-        add_vary(headers)
-        shared = add_private(headers)
+        add_vary(headers, names)
+        shared = add_private(headers, names)
         if shared is not None:
             self._warn_once(
                 "a response with a session cookie says 'Cache-Control: %s', so that a shared cache may hand it to"
@@ -186,6 +189,11 @@ class SessionInterface:
         if message not in self._said:  # without its values, of which there may be any number
             self._said.add(message)
             logger.warning(message, *values)
+
+
+def _sets_cookie(headers: Headers, name: str) -> bool:
+    lines = (value.lstrip() for field, value in headers if field.lower() == "set-cookie")
+    return any(line.startswith(name + "=") for line in lines)
 
 
 def too_large(session: Any, problem: str) -> CookieTooLarge:

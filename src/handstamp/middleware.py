@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, cast
 
 from webob import Request, Response
 
-from .caching import Headers, add_private, add_vary, says_vary
+from .caching import Headers, add_private, add_vary, find_names, says_vary
 from .checks import NEW_KEY
 from .exceptions import SessionError
 from .interface import SessionInterface, logger
@@ -183,10 +183,11 @@ class _Exchange:
         own = self._headers or ()
         cookies = [field for field in sent if field[0].lower() == "set-cookie" and field not in own]
         repeated = [*headers, *cookies]
+        names = find_names(headers)
         if self._session.accessed and says_vary(sent):  # an interface of one's own may leave it out
-            add_vary(repeated)
+            add_vary(repeated, names)
         if cookies:
-            add_private(repeated)
+            add_private(repeated, names)
         return repeated
 
 

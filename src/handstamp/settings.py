@@ -84,13 +84,21 @@ class Settings(Mapping[str, Any]):
     :raises SettingsError: lists every problem with its cure
     """
 
-    __slots__ = ("_hash", "_values", "cookie_domain", "cookie_path", "key_ring", "lifetimes")
+    __slots__ = (
+        "_hash", "_values", "cookie_domain", "cookie_httponly", "cookie_name", "cookie_partitioned", "cookie_path",
+        "cookie_samesite", "cookie_secure", "key_ring", "lifetimes",
+    )  # fmt: skip
 
     _hash: int
     _values: dict[str, Any]
-    #: Domain and Path after their fallbacks to ``SERVER_NAME`` and ``APPLICATION_ROOT``.
+    #: The cookie, Domain and Path after their fallbacks to ``SERVER_NAME`` and ``APPLICATION_ROOT``.
+    cookie_name: str
     cookie_domain: str | None
     cookie_path: str
+    cookie_httponly: bool
+    cookie_secure: bool | None
+    cookie_samesite: str | None
+    cookie_partitioned: bool
     #: The current key, which signs, then the fallbacks, which only open; without a ``SECRET_KEY`` none.
     key_ring: tuple[str | bytes, ...]
     lifetimes: Lifetimes
@@ -109,10 +117,9 @@ class Settings(Mapping[str, Any]):
         derived = {
             "_values": values,
             "_hash": hash(tuple(values[key] for key in _RULES)),
-            "cookie_domain": _resolve_domain(values),
-            "cookie_path": values["SESSION_COOKIE_PATH"] or values["APPLICATION_ROOT"] or "/",
             "key_ring": _resolve_keys(values),
             "lifetimes": _resolve_lifetimes(values),
+            **{f"cookie_{name}": value for name, value in _resolve_cookie(values)._asdict().items()},
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
@@ -198,16 +205,7 @@ def find_lookalike(key: object, known: Iterable[str], ratio: float) -> str | Non
 
 
 def _find_cookie_problems(settings: Settings) -> Iterator[str]:
-    policy = CookiePolicy(
-        settings["SESSION_COOKIE_NAME"],
-        settings.cookie_domain,
-        settings.cookie_path,
-        settings["SESSION_COOKIE_HTTPONLY"],
-        settings["SESSION_COOKIE_SECURE"],
-        settings["SESSION_COOKIE_SAMESITE"],
-        settings["SESSION_COOKIE_PARTITIONED"],
-    )
-    for problem in find_problems(policy):
+    for problem in find_problems(_resolve_cookie(settings)):
         key, _, text = problem.partition(":")
         # What the cookie's name demands is cured by the cookie's own key.
         is_fallback = settings[key] is None and "demands" not in text
@@ -226,7 +224,19 @@ def _find_interval_problems(settings: Settings) -> Iterator[str]:
             )
 
 
-def _resolve_domain(values: dict[str, Any]) -> str | None:
+def _resolve_cookie(values: Mapping[str, Any]) -> CookiePolicy:
+    return CookiePolicy(
+        name=values["SESSION_COOKIE_NAME"],
+        domain=_resolve_domain(values),
+        path=values["SESSION_COOKIE_PATH"] or values["APPLICATION_ROOT"] or "/",
+        httponly=values["SESSION_COOKIE_HTTPONLY"],
+        secure=values["SESSION_COOKIE_SECURE"],
+        samesite=values["SESSION_COOKIE_SAMESITE"],
+        partitioned=values["SESSION_COOKIE_PARTITIONED"],
+    )
+
+
+def _resolve_domain(values: Mapping[str, Any]) -> str | None:
     domain = values["SESSION_COOKIE_DOMAIN"]
     if domain is None and values["SERVER_NAME"] and not is_host_only(values["SESSION_COOKIE_NAME"]):
         return _domain_of(values["SERVER_NAME"])
