@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from string import ascii_letters, digits
 from time import gmtime
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from .exceptions import SettingsError
 
@@ -36,6 +36,10 @@ class CookiePolicy(NamedTuple):
     partitioned: bool = False
 
 
+#: The same without its names: made in a fraction of the time.
+Policy: TypeAlias = tuple[str, str | None, str, bool, bool | None, str | None, bool]
+
+
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
@@ -52,7 +56,7 @@ def find_values(header: str, name: str) -> list[str]:
         end = header.find(";", start)
         if end < 0:
             end = len(header)
-        if _opens_pair(header, start):
+        if start == 0 or _opens_pair(header, start):
             values.append(header[start + len(prefix) : end].strip(" \t"))
         start = header.find(prefix, end)
     return values
@@ -71,8 +75,8 @@ _HOST = frozenset(ascii_letters + digits + "-_.")
 _TOKEN = frozenset(ascii_letters + digits + "!#$%&'*+-.^_`|~")
 # RFC 6265 4.1.1 allows any printable ASCII but ";" in a path; "," is left out, since some joined headers with it.
 _PATH = frozenset(map(chr, range(32, 127))) - {";", ","}
-# The cookie-octets of RFC 6265 4.1.1. As bytes: a value may be long, and translate takes the least time of all.
-_OCTETS = bytes(range(33, 127)).translate(None, b'",;\\')
+# The cookie-octets of RFC 6265 4.1.1 stay, all else becomes zero: a value may be long, and this takes the least time.
+_OCTETS = bytes(byte if 33 <= byte < 127 and byte not in b'",;\\' else 0 for byte in range(256))
 
 _SAMESITE = ("Strict", "Lax", "None")
 
@@ -137,7 +141,7 @@ def _find_prefix_problems(policy: CookiePolicy, demand: _Demand) -> Iterator[str
 # -- writing ----------------------------------------------------------------------------------------------------------
 
 
-def format_cookie(policy: CookiePolicy, value: str, expires: int | None = None, now: int = 0) -> str:
+def format_cookie(policy: Policy, value: str, expires: int | None = None, now: int = 0) -> str:
     """Write the value of one Set-Cookie header.
 
     :param value: printable ASCII without blanks, quotes, ``,``, ``;`` and backslash, such as base64url text and dots
@@ -146,29 +150,30 @@ def format_cookie(policy: CookiePolicy, value: str, expires: int | None = None, 
     :raises SettingsError: the value or the policy breaks a rule, so that browsers would refuse the cookie, or read
         more than one line of it
     """
-    if not value.isascii() or value.encode().translate(None, _OCTETS):
+    if not value.isascii() or 0 in value.encode().translate(_OCTETS):
         # The value itself is not told: it may be an id, or a token.
         raise SettingsError(
-            f"the value of the cookie {policy.name!r} holds what ends or breaks a cookie; write it in printable ASCII"
+            f"the value of the cookie {policy[0]!r} holds what ends or breaks a cookie; write it in printable ASCII"
             " without blanks, quotes, ',', ';' and backslash, such as base64url"
         )
     if expires is None:
-        return f"{policy.name}={value}{_format_attributes(policy)}"
+        return f"{policy[0]}={value}{_format_attributes(policy)}"
     age = max(0, min(expires - now, MAX_AGE))
-    return f"{policy.name}={value}; Expires={http_date(now + age)}; Max-Age={age}{_format_attributes(policy)}"
+    return f"{policy[0]}={value}; Expires={http_date(now + age)}; Max-Age={age}{_format_attributes(policy)}"
 
 
-def format_deletion(policy: CookiePolicy) -> str:
+def format_deletion(policy: Policy) -> str:
     """Write the value of the Set-Cookie header that deletes a cookie: the same attributes, or browsers keep it.
 
     :raises SettingsError: as :func:`format_cookie` does
     """
-    return f"{policy.name}=; Expires={http_date(0)}; Max-Age=0{_format_attributes(policy)}"
+    return f"{policy[0]}=; Expires={http_date(0)}; Max-Age=0{_format_attributes(policy)}"
 
 
 # A policy has few different answers; the bound is for those that look at the request's host.
 @lru_cache(maxsize=256)
-def _format_attributes(policy: CookiePolicy) -> str:
+def _format_attributes(answers: Policy) -> str:
+    policy = CookiePolicy(*answers)
     problems = list(dict.fromkeys(find_problems(policy)))
     if problems:
         raise SettingsError(*problems)

@@ -15,7 +15,7 @@ from typing import Any
 from webob import Request, Response
 
 from .caching import Headers, add_private, add_vary, find_names
-from .cookies import MAX_COOKIE, CookiePolicy, format_cookie, format_deletion
+from .cookies import MAX_COOKIE, Policy, format_cookie, format_deletion
 from .exceptions import CookieTooLarge, RejectReason
 from .session import NullSession, SessionMixin
 from .settings import Settings
@@ -123,7 +123,7 @@ class SessionInterface:
         """
         request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
         policy = self._get_policy(settings, request)
-        size = len(policy.name) + len(value)
+        size = len(policy[0]) + len(value)
         if size > MAX_COOKIE:
             raise too_large(session, f"{size} bytes of cookie, {MAX_COOKIE} are allowed")
         expires = self.get_expiration_time(settings, request, session)
@@ -143,10 +143,10 @@ class SessionInterface:
         headers = response.headerlist
         add_vary(headers, find_names(headers))
 
-    def _write(self, response: Response, policy: CookiePolicy, line: str) -> None:
+    def _write(self, response: Response, policy: Policy, line: str) -> None:
         headers = response.headerlist
         names = find_names(headers)
-        if "set-cookie" in names and _sets_cookie(headers, policy.name):
+        if "set-cookie" in names and _sets_cookie(headers, policy[0]):
             self._warn_once("the application sets a cookie of its own under the session cookie's name; rename one")
         headers.append(("Set-Cookie", line))
         add_vary(headers, names)
@@ -158,8 +158,8 @@ class SessionInterface:
                 shared,
             )
 
-    def _get_policy(self, settings: Settings, request: Request) -> CookiePolicy:
-        return CookiePolicy(
+    def _get_policy(self, settings: Settings, request: Request) -> Policy:
+        return (
             self.get_cookie_name(settings, request),
             self.get_cookie_domain(settings, request),
             self.get_cookie_path(settings, request),

@@ -78,7 +78,7 @@ class SecureCookieSession(SessionMixin):
 
     # -- reading
 
-    def adopt(self, data: dict[str, Any], created: int, *, opened: bool, stale: bool) -> None:
+    def adopt(self, data: dict[str, Any], created: int, opened: bool, stale: bool) -> None:
         """Become what a good cookie held, or a new session; called by the interface.
 
         :param data: the session's own from now on
@@ -120,7 +120,10 @@ class SecureCookieSession(SessionMixin):
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, or the default."""
-        return self[key] if key in self._read() else default
+        data = self._data
+        if data is None:
+            data = self._load()
+        return self[key] if key in data else default
 
     def __contains__(self, key: object) -> bool:
         return key in self._read()

@@ -110,7 +110,7 @@ class SecureCookieSessionInterface(SessionInterface):
             for unsealed in self._unseal_all(settings, request, codec, values, MAX_COOKIE - len(name), now):
                 if self._open(settings, request, session, codec, unsealed, now):
                     return
-        session.adopt({}, now, opened=False, stale=False)
+        session.adopt({}, now, False, False)  # neither opened nor stale
 
     def _unseal_all(
         self, settings: Settings, request: Request, codec: Codec, values: list[str], limit: int, now: int
@@ -154,7 +154,8 @@ class SecureCookieSessionInterface(SessionInterface):
         permanent = bool(data.get("_permanent"))
         reason = lifetimes.refuse_session(used, created, permanent, now)
         if reason is None:
-            session.adopt(data, created, opened=True, stale=key > 0 or lifetimes.is_due(issued, permanent, now))
+            is_stale = key > 0 or lifetimes.is_due(issued, permanent, now)
+            session.adopt(data, created, True, is_stale)
             session.content = content
             if self.validate_session(settings, session):
                 return True
