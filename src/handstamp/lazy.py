@@ -61,11 +61,12 @@ class SecureCookieSession(SessionMixin):
     that circle, so no request leaves garbage behind.
 
     :ivar content: what the data were read from; told by the interface
+    :ivar touched: the keys whose values may be others than were read, and what was read of each
     """
 
     __slots__ = (
-        "_before", "_created", "_data", "_ended", "_modified", "_opened", "_renewed", "_request", "_settings",
-        "_source", "_stale", "accessed", "content",
+        "_created", "_data", "_ended", "_modified", "_opened", "_renewed", "_request", "_settings",
+        "_source", "_stale", "accessed", "content", "touched",
     )  # fmt: skip
 
     def __init__(self, source: SessionSource, settings: Settings, request: Request) -> None:
@@ -92,7 +93,7 @@ class SecureCookieSession(SessionMixin):
         self._created = created
         self._opened = opened
         self._stale = stale
-        self._before: dict[str, Any] = {}
+        self.touched: dict[str, Any] = {}
         self._renewed = self._ended = False
 
     def _load(self) -> dict[str, Any]:
@@ -185,19 +186,18 @@ class SecureCookieSession(SessionMixin):
         data = self._data
         if data is None:
             data = self._load()
-        if self._opened and key not in self._before:
+        if self._opened and key not in self.touched:
             value = data.get(key, _ABSENT)
             is_whole = value is _ABSENT or type(value) in ATOMS
-            self._before[key] = value if is_whole else _Text(self._source.fingerprint(value))
+            self.touched[key] = value if is_whole else _Text(self._source.fingerprint(value))
         return data
 
     def _differs(self, before: Any, value: Any) -> bool:
-        if type(before) is _Text:
+        kind = type(before)
+        if kind is _Text:
             return value is _ABSENT or type(value) in ATOMS or self._fingerprint(value) != before.text
         # 1 is not True, and 0.0 not -0.0: they are written differently.
-        return (
-            type(before) is not type(value) or before != value or (type(value) is float and str(before) != str(value))
-        )
+        return kind is not type(value) or before != value or (kind is float and str(before) != str(value))
 
     def _fingerprint(self, value: Any) -> str | None:
         try:
@@ -207,8 +207,8 @@ class SecureCookieSession(SessionMixin):
 
     def find_changed_keys(self) -> list[str]:
         """Return the keys whose value would be written otherwise than it was read, or not at all."""
-        data = self._read()
-        return [key for key, was in self._before.items() if self._differs(was, data.get(key, _ABSENT))]
+        data: dict[str, Any] = self._data  # type: ignore[assignment]  # nothing is kept before it is read
+        return [key for key, was in self.touched.items() if self._differs(was, data.get(key, _ABSENT))]
 
     @property
     def modified(self) -> bool:
@@ -217,7 +217,7 @@ class SecureCookieSession(SessionMixin):
             return self._modified is True
         if self._renewed or not self._opened:
             return bool(self._data) or self._opened
-        return bool(self._before) and bool(self.find_changed_keys())
+        return bool(self.touched) and bool(self.find_changed_keys())
 
     @modified.setter
     def modified(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -252,11 +252,9 @@ class SecureCookieSession(SessionMixin):
         """Whether the token is due to be issued anew, for its age or for its key."""
         return self._modified is not False and self._data is not None and self._stale
 
-    @property
-    def touched(self) -> Iterable[str]:
-        """The keys whose values may be others than were read."""
-        return self._before
-
     def export(self) -> dict[str, Any]:
         """Return what is written: the data and when the session began."""
-        return {**self._read(), CREATED: self._created}
+        data = self._data
+        if data is None:
+            data = self._load()
+        return {**data, CREATED: self._created}

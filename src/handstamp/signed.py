@@ -65,12 +65,10 @@ class SecureCookieSessionInterface(SessionInterface):
         request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
         if not self.should_set_cookie(settings, request, session):
             self.leave_cookie(response)
-        elif session:
-            self._issue(settings, session, response, request)
-        else:
+            return
+        if not session:
             self.delete_cookie(settings, session, response)
-
-    def _issue(self, settings: Settings, session: SecureCookieSession, response: Response, request: Request) -> None:
+            return
         try:
             self.set_cookie(settings, session, response, self._seal(settings, session, request))
         except CookieTooLarge:
