@@ -192,7 +192,8 @@ class SecureCookieSession(SessionMixin):
             self.touched[key] = value if is_whole else _Text(self._source.fingerprint(value))
         return data
 
-    def _differs(self, before: Any, value: Any) -> bool:
+    def _has_changed(self, key: str) -> bool:
+        before, value = self.touched[key], self._read().get(key, _ABSENT)
         kind = type(before)
         if kind is _Text:
             return value is _ABSENT or type(value) in ATOMS or self._fingerprint(value) != before.text
@@ -207,8 +208,8 @@ class SecureCookieSession(SessionMixin):
 
     def find_changed_keys(self) -> list[str]:
         """Return the keys whose value would be written otherwise than it was read, or not at all."""
-        data: dict[str, Any] = self._data  # type: ignore[assignment]  # nothing is kept before it is read
-        return [key for key, was in self.touched.items() if self._differs(was, data.get(key, _ABSENT))]
+        self._read()
+        return [key for key in self.touched if self._has_changed(key)]
 
     @property
     def modified(self) -> bool:
@@ -217,7 +218,10 @@ class SecureCookieSession(SessionMixin):
             return self._modified is True
         if self._renewed or not self._opened:
             return bool(self._data) or self._opened
-        return bool(self.touched) and bool(self.find_changed_keys())
+        for key in self.touched:
+            if self._has_changed(key):
+                return True
+        return False
 
     @modified.setter
     def modified(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
