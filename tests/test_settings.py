@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handstamp.exceptions import SettingsError
-from handstamp.lifetimes import Lifetimes
+from handstamp.lifetimes import Lifetimes, Limits
 from handstamp.settings import Settings
 
 KEY = "sixteen bytes it is, and some more"
@@ -289,7 +289,7 @@ def test_a_refresh_that_loses_all_visitors() -> None:
 def test_a_refresh_in_time(interval: Any) -> None:
     """Half of an idle limit is in time, and so are none at all and the default."""
     values = {"PERMANENT_SESSION_LIFETIME": 100, "SESSION_REFRESH_INTERVAL": interval}
-    assert Settings(values).lifetimes.permanent == 100
+    assert Settings(values).lifetimes.permanent.idle == 100
 
 
 # -- all problems at once ---------------------------------------------------------------------------------------------
@@ -475,25 +475,29 @@ def test_the_fault_of_a_fallback(values: dict[str, Any], fault: str) -> None:
     assert problem_of(values).startswith(f"{fault}: ")
 
 
+MONTH = Limits(31 * DAY, None, DAY)
+
+
 @pytest.mark.parametrize(
     ("values", "lifetimes"),
     [
-        ({}, Lifetimes(31 * DAY, 31 * DAY, None, None)),
-        ({"PERMANENT_SESSION_LIFETIME": 100}, Lifetimes(100, 100, None, None)),
-        ({"SESSION_IDLE_LIFETIME": 100}, Lifetimes(31 * DAY, 100, None, None)),
-        ({"SESSION_ABSOLUTE_LIFETIME": 100}, Lifetimes(31 * DAY, 31 * DAY, 100, None)),
-        ({"SESSION_REFRESH_INTERVAL": 100}, Lifetimes(31 * DAY, 31 * DAY, None, 100)),
+        ({}, Lifetimes(MONTH, MONTH)),
+        ({"PERMANENT_SESSION_LIFETIME": 100}, Lifetimes(Limits(100, None, 10), Limits(100, None, 10))),
+        ({"SESSION_IDLE_LIFETIME": 100}, Lifetimes(MONTH, Limits(100, None, 10))),
+        ({"SESSION_ABSOLUTE_LIFETIME": 100}, Lifetimes(Limits(31 * DAY, 100, DAY), Limits(31 * DAY, 100, DAY))),
+        ({"SESSION_REFRESH_INTERVAL": 50}, Lifetimes(Limits(31 * DAY, None, 50), Limits(31 * DAY, None, 50))),
+        ({"SESSION_REFRESH_INTERVAL": False}, Lifetimes(Limits(31 * DAY, None, None), Limits(31 * DAY, None, None))),
     ],
 )
 def test_lifetimes(values: dict[str, Any], lifetimes: Lifetimes) -> None:
-    """The limits are whole seconds; that of other sessions is the permanent one's unless it is given."""
+    """The limits are whole seconds; those of other sessions are the permanent ones' unless one is given."""
     assert Settings(values).lifetimes == lifetimes
 
 
 @pytest.mark.parametrize(("interval", "due"), [(False, False), (0, True)])
 def test_never_is_not_always(interval: Any, due: bool) -> None:
     """An interval of ``False`` is never, one of 0 is always."""
-    assert Settings({"SESSION_REFRESH_INTERVAL": interval}).lifetimes.is_due(1000, True, 1000) is due
+    assert Settings({"SESSION_REFRESH_INTERVAL": interval}).lifetimes.permanent.is_due(1000, 1000) is due
 
 
 # -- a frozen mapping -------------------------------------------------------------------------------------------------

@@ -102,8 +102,8 @@ class ReadOnceInterface(SecureCookieSessionInterface):
     def _check(self, settings: Settings, old: OldSession) -> OldSession:
         permanent = self.permanent if old.permanent is None else old.permanent
         created = max(0, min(old.created, old.issued))
-        now, limits = int(self.now()), settings.lifetimes
-        reason = limits.refuse_token(old.issued, now) or limits.refuse_session(old.issued, created, permanent, now)
+        now, lifetimes = int(self.now()), settings.lifetimes
+        reason = lifetimes.refuse_token(old.issued, now) or lifetimes.of(permanent).refuse(old.issued, created, now)
         if reason is not None:
             raise BadToken(reason)
         data = {key: value for key, value in old.data.items() if key not in ("_created", "_permanent")}

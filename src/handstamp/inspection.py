@@ -212,13 +212,13 @@ def _unseal(codec: Codec, token: str) -> tuple[bytes, int, str | None]:
 
 
 def _read_data(data: dict[str, Any], settings: Settings, issued: int) -> dict[str, Any]:
-    lifetimes = settings.lifetimes
     permanent = bool(data.get("_permanent"))
+    limits = settings.lifetimes.of(permanent)
     created = data.get(CREATED, issued)
-    facts: dict[str, Any] = {"permanent": permanent, "idle_end": issued + lifetimes.idle_limit(permanent)}
+    facts: dict[str, Any] = {"permanent": permanent, "idle_end": issued + limits.idle}
     if type(created) is int and 0 <= created < _NO_TIME:
         facts["created"] = created
-        facts["absolute_end"] = None if lifetimes.absolute is None else created + lifetimes.absolute
+        facts["absolute_end"] = None if limits.absolute is None else created + limits.absolute
     return facts
 
 

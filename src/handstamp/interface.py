@@ -106,7 +106,7 @@ class SessionInterface:
             return None
         now = int(self.now())
         created = now if session.created is None else int(session.created.timestamp())
-        return datetime.fromtimestamp(settings.lifetimes.expires(created, True, now), UTC)
+        return datetime.fromtimestamp(settings.lifetimes.permanent.expires(created, now), UTC)
 
     def should_set_cookie(self, settings: Settings, request: Request, session: Any) -> bool:
         """Tell whether the cookie is written: the session has changed, or its token is due to be issued anew."""

@@ -27,6 +27,8 @@ ATOMS = frozenset({type(None), bool, int, float, str})
 
 #: Levels of JSON, of which a tag is one.
 MAX_DEPTH = 100
+# Characters that cannot be nested deeper: a level takes two.
+_SHALLOW = 2 * MAX_DEPTH
 
 _STR_ONLY = frozenset({str})
 _TILDE, _BACKSLASH = b"~\\"
@@ -166,8 +168,7 @@ def _dump_set(values: set[Any]) -> list[Any]:
 
 def _check_depth(text: str, plain: Any) -> None:
     """Refuse JSON that is nested more than :data:`MAX_DEPTH` deep: what is written can be read, whatever the stack."""
-    # A level takes two characters, so a short text needs no counting.
-    if len(text) <= 2 * MAX_DEPTH or text.count("[") + text.count("{") <= MAX_DEPTH:
+    if len(text) <= _SHALLOW or text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     level = [plain]
     for _ in range(MAX_DEPTH):
@@ -191,7 +192,8 @@ def loads(text: str) -> dict[str, Any]:
         data, end = _decode(text)
         if end != len(text) or type(data) is not dict:
             raise ValueError("not one JSON object")
-        _check_depth(text, data)
+        if end > _SHALLOW:
+            _check_depth(text, data)
         # Tags are rare, and so are escapes: dumps writes none but those of quotes and control characters.
         if "\\" in text:
             _encode(data).encode()  # refuses lone surrogates

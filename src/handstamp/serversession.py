@@ -182,7 +182,7 @@ class ServerSideSession(SecureCookieSession):
 
     def _find_end(self, seen: int) -> int:
         permanent = bool(self._read().get("_permanent"))
-        return self._settings.lifetimes.expires(self._created, permanent, seen)
+        return self._settings.lifetimes.of(permanent).expires(self._created, seen)
 
     @property
     def renewed(self) -> bool:

@@ -125,7 +125,7 @@ class ServerSideSessionInterface(SecureCookieSessionInterface):
             raise damaged(ticket.handle)
         if now > record.end:
             permanent = bool(data.get("_permanent"))
-            reason = settings.lifetimes.refuse_session(record.seen, record.created, permanent, now)
+            reason = settings.lifetimes.of(permanent).refuse(record.seen, record.created, now)
             raise BadToken(reason or RejectReason.IDLE)  # the limits may have been shorter when it was kept
         session.take_record(ticket, record.owner)
         return data, record.created, record.seen
@@ -179,7 +179,7 @@ class ServerSideSessionInterface(SecureCookieSessionInterface):
         if self.store.update(ticket.handle, old.hash, change):
             session.ticket = ticket
             # Where reads never refresh, writes do.
-            return session.renewed or session.stale or change.shorten or settings.lifetimes.refresh is False
+            return session.renewed or session.stale or change.shorten or settings["SESSION_REFRESH_INTERVAL"] is False
         if session.modified:
             raise SessionEnded(
                 "another request has ended or renewed this session since it was opened, so nothing was saved; catch"

@@ -31,7 +31,7 @@ from .checks import (
 )
 from .cookies import CookiePolicy, find_problems, is_host_only
 from .exceptions import SettingsError
-from .lifetimes import Lifetimes
+from .lifetimes import Lifetimes, Limits, default_refresh
 
 #: difflib's ratio from which a foreign key is taken for a misspelt one of ours.
 _LOOKALIKE = 0.93
@@ -213,13 +213,15 @@ def _find_cookie_problems(settings: Settings) -> Iterator[str]:
 
 
 def _find_interval_problems(settings: Settings) -> Iterator[str]:
-    lifetimes = settings.lifetimes
-    if isinstance(lifetimes.refresh, bool) or lifetimes.refresh is None:
+    interval = settings["SESSION_REFRESH_INTERVAL"]
+    if interval is None or interval is False:
         return
-    for key, limit in (("SESSION_IDLE_LIFETIME", lifetimes.idle), ("PERMANENT_SESSION_LIFETIME", lifetimes.permanent)):
-        if lifetimes.refresh * 2 > limit:
+    refresh = _seconds(interval)
+    permanent, other = settings.lifetimes
+    for key, limit in (("SESSION_IDLE_LIFETIME", other.idle), ("PERMANENT_SESSION_LIFETIME", permanent.idle)):
+        if refresh * 2 > limit:
             yield (
-                f"SESSION_REFRESH_INTERVAL: {lifetimes.refresh} s is more than half of {key}, {limit} s,"
+                f"SESSION_REFRESH_INTERVAL: {refresh} s is more than half of {key}, {limit} s,"
                 " so that active visitors would be lost; use less"
             )
 
@@ -255,15 +257,21 @@ def _resolve_keys(values: dict[str, Any]) -> tuple[str | bytes, ...]:
     return () if key is None else (key, *values["SECRET_KEY_FALLBACKS"])
 
 
-def _resolve_lifetimes(values: dict[str, Any]) -> Lifetimes:
-    permanent = int(values["PERMANENT_SESSION_LIFETIME"].total_seconds())
-    return Lifetimes(
-        permanent=permanent,
-        idle=_seconds(values["SESSION_IDLE_LIFETIME"], permanent),
-        absolute=_seconds(values["SESSION_ABSOLUTE_LIFETIME"], None),
-        refresh=_seconds(values["SESSION_REFRESH_INTERVAL"], values["SESSION_REFRESH_INTERVAL"]),
+def _resolve_lifetimes(values: Mapping[str, Any]) -> Lifetimes:
+    permanent = values["PERMANENT_SESSION_LIFETIME"]
+    other = values["SESSION_IDLE_LIFETIME"]
+    return Lifetimes(_resolve_limits(values, permanent), _resolve_limits(values, permanent if other is None else other))
+
+
+def _resolve_limits(values: Mapping[str, Any], lifetime: timedelta) -> Limits:
+    absolute, interval = values["SESSION_ABSOLUTE_LIFETIME"], values["SESSION_REFRESH_INTERVAL"]
+    idle = _seconds(lifetime)
+    return Limits(
+        idle,
+        None if absolute is None else _seconds(absolute),
+        default_refresh(idle) if interval is None else None if interval is False else _seconds(interval),
     )
 
 
-def _seconds(value: Any, default: Any) -> Any:
-    return int(value.total_seconds()) if isinstance(value, timedelta) else default
+def _seconds(value: timedelta) -> int:
+    return int(value.total_seconds())

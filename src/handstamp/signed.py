@@ -142,18 +142,16 @@ class SecureCookieSessionInterface(SessionInterface):
         now: int,
     ) -> bool:
         packed, issued, key = unsealed
-        lifetimes = settings.lifetimes
         try:
             content = codec.unpack(packed)
             data, created, used = self.read_payload(settings, session, content, issued, now)
         except BadToken as error:
             self.cookie_rejected(settings, request, error.reason)
             return False
-        permanent = bool(data.get("_permanent"))
-        reason = lifetimes.refuse_session(used, created, permanent, now)
+        limits = settings.lifetimes.of(bool(data.get("_permanent")))
+        reason = limits.refuse(used, created, now)
         if reason is None:
-            is_stale = key > 0 or lifetimes.is_due(issued, permanent, now)
-            session.adopt(data, created, True, is_stale)
+            session.adopt(data, created, True, key > 0 or limits.is_due(issued, now))
             session.content = content
             if self.validate_session(settings, session):
                 return True
