@@ -4,11 +4,8 @@ The section numbers are those of draft-ietf-httpbis-rfc6265bis; the ``__Http-`` 
 "Cookies: HTTP State Management Mechanism" (layered cookies).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import lru_cache
-from string import ascii_letters, digits
 from time import gmtime
 from typing import NamedTuple, TypeAlias
 
@@ -71,8 +68,9 @@ def _opens_pair(header: str, start: int) -> bool:
 # -- the rules --------------------------------------------------------------------------------------------------------
 
 # Sets of characters, since three patterns would be a tenth of the time of importing this package.
-_HOST = frozenset(ascii_letters + digits + "-_.")
-_TOKEN = frozenset(ascii_letters + digits + "!#$%&'*+-.^_`|~")
+_ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_HOST = frozenset(_ALPHANUMERIC + "-_.")
+_TOKEN = frozenset(_ALPHANUMERIC + "!#$%&'*+-.^_`|~")
 # RFC 6265 4.1.1 allows any printable ASCII but ";" in a path; "," is left out, since some joined headers with it.
 _PATH = frozenset(map(chr, range(32, 127))) - {";", ","}
 # The cookie-octets of RFC 6265 4.1.1 stay, all else becomes zero: a value may be long, and this takes the least time.

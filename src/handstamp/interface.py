@@ -6,11 +6,10 @@ WSGI has no request context, each policy method gets the request.
 
 from __future__ import annotations
 
-import logging
 import time
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import Any
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
 
 from webob import Request, Response
 
@@ -20,7 +19,16 @@ from .exceptions import CookieTooLarge, RejectReason
 from .session import NullSession, SessionMixin
 from .settings import Settings
 
-logger = logging.getLogger("handstamp")
+if TYPE_CHECKING:
+    from logging import Logger
+
+
+@cache
+def get_logger() -> Logger:
+    """Return the one logger of this package."""
+    from logging import getLogger  # here, since it would be a third of the time of importing this package
+
+    return getLogger("handstamp")
 
 
 class SessionInterface:
@@ -63,7 +71,7 @@ class SessionInterface:
 
     def cookie_rejected(self, settings: Settings, request: Request, reason: RejectReason) -> None:
         """Take note of a cookie that was refused. It is left with the browser until something is written."""
-        logger.info("session cookie refused: %s", reason)
+        get_logger().info("session cookie refused: %s", reason)
 
     def now(self) -> float:
         """Return the time in seconds since 1970: the only clock."""
@@ -188,7 +196,7 @@ class SessionInterface:
     def _warn_once(self, message: str, *values: str) -> None:
         if message not in self._said:  # without its values, of which there may be any number
             self._said.add(message)
-            logger.warning(message, *values)
+            get_logger().warning(message, *values)
 
 
 def _sets_cookie(headers: Headers, name: str) -> bool:

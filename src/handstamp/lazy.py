@@ -7,22 +7,18 @@ change unseen (a list in the basket), what was read. At the end the two are comp
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
-from typing import Any, NamedTuple, Protocol, Self
-from uuid import UUID
+from datetime import UTC, datetime
+from typing import Any, Protocol, Self
 
 from webob import Request
 
 from .exceptions import ReservedKey, SessionCommitted
-from .payload import ATOMS
+from .payload import ATOMS, IMMUTABLE
 from .session import SessionMixin
 from .settings import Settings
 
 #: The key of the payload that the mapping never shows.
 CREATED = "_created"
-
-_IMMUTABLE = ATOMS | {bytes, date, datetime, time, timedelta, Decimal, UUID}
 
 
 class _Absent:
@@ -32,10 +28,10 @@ class _Absent:
 _ABSENT = _Absent()
 
 
-class _Text(NamedTuple):
-    """What was read of a value that is no atom: its fingerprint."""
+class _Fingerprint(str):
+    """What was read of a value that is no atom."""
 
-    text: str
+    __slots__ = ()
 
 
 class SessionSource(Protocol):
@@ -115,7 +111,7 @@ class SecureCookieSession(SessionMixin):
     def __getitem__(self, key: str) -> Any:
         data = self._data
         value = (self._load() if data is None else data)[key]
-        if type(value) not in _IMMUTABLE:
+        if type(value) not in IMMUTABLE:
             self._remember(key)
         return value
 
@@ -189,14 +185,14 @@ class SecureCookieSession(SessionMixin):
         if self._opened and key not in self.touched:
             value = data.get(key, _ABSENT)
             is_whole = value is _ABSENT or type(value) in ATOMS
-            self.touched[key] = value if is_whole else _Text(self._source.fingerprint(value))
+            self.touched[key] = value if is_whole else _Fingerprint(self._source.fingerprint(value))
         return data
 
     def _has_changed(self, key: str) -> bool:
         before, value = self.touched[key], self._read().get(key, _ABSENT)
         kind = type(before)
-        if kind is _Text:
-            return value is _ABSENT or type(value) in ATOMS or self._fingerprint(value) != before.text
+        if kind is _Fingerprint:
+            return value is _ABSENT or type(value) in ATOMS or self._fingerprint(value) != before
         # 1 is not True, and 0.0 not -0.0: they are written differently.
         return kind is not type(value) or before != value or (kind is float and str(before) != str(value))
 

@@ -5,8 +5,6 @@ moves the first and never the second (OWASP Session Management Cheat Sheet, "Ses
 one second after its last good second, as itsdangerous counts.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from .exceptions import RejectReason

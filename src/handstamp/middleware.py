@@ -16,7 +16,7 @@ from webob import Request, Response
 from .caching import Headers, add_private, add_vary, find_names, says_vary
 from .checks import NEW_KEY
 from .exceptions import SessionError
-from .interface import SessionInterface, logger
+from .interface import SessionInterface, get_logger
 from .session import SessionMixin
 from .settings import Settings
 from .signed import SecureCookieSessionInterface
@@ -51,7 +51,7 @@ class SessionMiddleware:
         self.session_interface = SecureCookieSessionInterface() if session_interface is None else session_interface
         self.environ_key = environ_key
         if not self.settings.key_ring and isinstance(self.session_interface, SecureCookieSessionInterface):
-            logger.warning("SECRET_KEY is not set, so sessions are unavailable; %s", NEW_KEY)
+            get_logger().warning("SECRET_KEY is not set, so sessions are unavailable; %s", NEW_KEY)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Open the session, call the application, and save the session with the head of its response."""

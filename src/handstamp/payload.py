@@ -8,22 +8,25 @@ refused, and so is everything that JSON cannot hold (RFC 8259: no NaN, no lone s
 Reading is the mirror image, and as strict: a text that :func:`dumps` could not have meant is a ``ValueError``.
 """
 
-from __future__ import annotations
-
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from functools import cache
 from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
 from math import isfinite
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .exceptions import UnserializableValue
 
+if TYPE_CHECKING:
+    from decimal import Decimal
+
 #: Values that can neither change nor hold others, in JSON under their own type.
 ATOMS = frozenset({type(None), bool, int, float, str})
+
+#: Values that can neither change nor hold others. (Those that are imported late join when the first is met.)
+IMMUTABLE: set[type] = {*ATOMS, bytes, date, datetime, time, timedelta}
 
 #: Levels of JSON, of which a tag is one.
 MAX_DEPTH = 100
@@ -121,7 +124,10 @@ def _is_json(values: Iterable[Any], levels: int) -> bool:
 def _plain(value: Any) -> Any:
     if type(value) in ATOMS:
         return value
-    dump = _DUMPERS.get(type(value))
+    kind = type(value)
+    if kind not in _DUMPERS:
+        import_late()
+    dump = _DUMPERS.get(kind)
     if dump is None:
         raise TypeError
     return dump(value)
@@ -155,7 +161,7 @@ def _dump_clock(value: datetime | time) -> str:
     return value.isoformat()
 
 
-def _dump_decimal(value: Decimal) -> str:
+def _dump_decimal(value: "Decimal") -> str:
     if not value.is_finite():
         raise ValueError
     return str(value)
@@ -223,6 +229,8 @@ def _load_values(data: dict[str, Any]) -> dict[str, Any]:
 
 def _load_tagged(data: dict[str, Any]) -> Any:
     ((name, plain),) = data.items()
+    if name not in _TAG_OF_NAME:
+        import_late()
     tag = _TAG_OF_NAME.get(name)
     if tag is None or type(plain) is not tag.plain:
         raise ValueError("an unknown tag, or a known one around the wrong type")
@@ -281,8 +289,21 @@ def load_fields(fields: Mapping[str, str]) -> dict[str, Any]:
 
 # -- the table and the coders, made once ------------------------------------------------------------------------------
 
+_TAG_OF_NAME: dict[str, Tag] = {}
+_DUMPERS: dict[type, Callable[[Any], Any]] = {}
+
+
+def _add_tags(*tags: Tag) -> None:
+    _TAG_OF_NAME.update({tag.name: tag for tag in tags})
+    _DUMPERS.update({tag.kind: _dumper(tag) for tag in tags})
+
+
+def _dumper(tag: Tag) -> Callable[[Any], Any]:
+    return lambda value: {tag.name: tag.dump(value)}
+
+
 # fmt: off
-_TAGS = (
+_add_tags(
     Tag("~dict", dict, dict, lambda value: value, _load_wrapped),
     Tag("~tuple", tuple, list, _dump_items, lambda plain: tuple(_load_items(plain))),
     Tag("~set", set, list, _dump_set, lambda plain: set(_load_items(plain))),
@@ -291,22 +312,23 @@ _TAGS = (
     Tag("~date", date, str, date.isoformat, date.fromisoformat),
     Tag("~time", time, str, _dump_clock, time.fromisoformat),
     Tag("~timedelta", timedelta, list, lambda v: [v.days, v.seconds, v.microseconds], lambda plain: timedelta(*plain)),
-    Tag("~decimal", Decimal, str, _dump_decimal, Decimal),
-    Tag("~uuid", UUID, str, str, UUID),
 )
 # fmt: on
+_DUMPERS |= {list: _dump_items, dict: _dump_dict}
+
+
+@cache
+def import_late() -> None:
+    """Make the table whole: these two take a quarter of the time of importing this package, and few sessions hold them."""
+    from decimal import Decimal
+    from uuid import UUID
+
+    _add_tags(Tag("~decimal", Decimal, str, _dump_decimal, Decimal), Tag("~uuid", UUID, str, str, UUID))
+    IMMUTABLE.update((Decimal, UUID))
+
 
 #: Of these each JSON text is the only spelling.
 _CONTAINERS = frozenset({dict, tuple})
-
-
-def _dumper(tag: Tag) -> Callable[[Any], Any]:
-    return lambda value: {tag.name: tag.dump(value)}
-
-
-_TAG_OF_NAME = {tag.name: tag for tag in _TAGS}
-_DUMPERS: dict[type, Callable[[Any], Any]] = {tag.kind: _dumper(tag) for tag in _TAGS}
-_DUMPERS |= {list: _dump_items, dict: _dump_dict}
 
 _COMPACT = {"ensure_ascii": False, "allow_nan": False, "check_circular": False, "separators": (",", ":")}
 
@@ -334,6 +356,7 @@ def _explain(value: Any) -> UnserializableValue:
     found = next(Search(_is_writable, MAX_DEPTH).find_culprits("session", value), None)
     if found is None:
         return UnserializableValue(f"session is nested too deeply, more than {MAX_DEPTH} levels; keep less of it")
+    import_late()
     known = ", ".join(sorted(kind.__name__ for kind in _DUMPERS.keys() | ATOMS))
     return UnserializableValue(f"{found[0]} ({found[1]}) has no exact form in a session; convert it to one of: {known}")
 

@@ -18,7 +18,7 @@ from webob import Request, Response
 
 from .caching import forbid_storing
 from .exceptions import BadToken, RejectReason, SessionEnded, SettingsError, StoreError
-from .interface import logger
+from .interface import get_logger
 from .payload import load_fields
 from .serversession import ServerSideSession, Ticket, dump_owner, is_handle, load_owner, make_ticket, read_ticket
 from .settings import Settings
@@ -108,7 +108,7 @@ class ServerSideSessionInterface(SecureCookieSessionInterface):
         except StoreError as error:
             if self.on_failure == "raise":
                 raise
-            logger.error("the session is empty and read-only: %s", error)
+            get_logger().error("the session is empty and read-only: %s", error)
             session.adopt({}, int(self.now()), opened=False, stale=False)
             session.unavailable = True
 

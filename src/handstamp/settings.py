@@ -4,12 +4,10 @@ One dict often configures the whole application, so keys that are none of ours p
 looks like a misspelt key of ours is an error. Every problem is found before any is reported.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from .checks import (
     check_bool,
@@ -125,7 +123,7 @@ class Settings(Mapping[str, Any]):
             object.__setattr__(self, name, value)
 
     @classmethod
-    def from_strings(cls, values: Mapping[str, str], prefix: str = "") -> Settings:
+    def from_strings(cls, values: Mapping[str, str], prefix: str = "") -> Self:
         """Read an ini file's section or an environment, with the same checks.
 
         Bools are true/false, yes/no, on/off or 1/0, times are whole seconds, several keys stand on a line each, and
@@ -156,10 +154,10 @@ class Settings(Mapping[str, Any]):
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"Settings are frozen; make new ones to change {name!r}")
 
-    def __copy__(self) -> Settings:
+    def __copy__(self) -> Self:
         return self
 
-    def __deepcopy__(self, memo: object) -> Settings:
+    def __deepcopy__(self, memo: object) -> Self:
         return self
 
     def __repr__(self) -> str:
