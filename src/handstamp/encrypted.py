@@ -14,7 +14,7 @@ from secrets import token_bytes
 from .exceptions import BadToken, RejectReason, SettingsError
 from .settings import Settings
 from .signed import SecureCookieSessionInterface
-from .tokens import ALPHABET, Codec, Unsealed, decode_base64, encode_base64
+from .tokens import Codec, Unsealed, decode_standard, encode_ascii, encode_base64, to_standard
 
 try:
     from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
@@ -102,13 +102,10 @@ class EncryptingCodec:
 
 
 def _decode(token: str) -> bytes:
-    try:
-        text = token.encode("ascii")
-    except UnicodeEncodeError:
-        raise BadToken(RejectReason.MALFORMED) from None
-    if not text or text.translate(None, ALPHABET):
+    text = to_standard(encode_ascii(token))
+    if text.find(b".") >= 0:
         raise BadToken(RejectReason.MALFORMED)
-    sealed = decode_base64(text)
+    sealed = decode_standard(text)
     blocks, rest = divmod(len(sealed) - _NONCE_BYTES - _TAG_BYTES, _BLOCK)
     if blocks < 1 or rest:
         raise BadToken(RejectReason.MALFORMED)

@@ -21,7 +21,7 @@ from .exceptions import BadToken, RejectReason
 from .lazy import CREATED, SecureCookieSession
 from .settings import Settings
 from .signed import SecureCookieSessionInterface
-from .tokens import MAX_PAYLOAD, Codec, decode_base64
+from .tokens import MAX_PAYLOAD, Codec, decode_time, split_token
 
 #: The reason that only an inspection can have: there is no key to check a signature with.
 NO_KEY = "no_key"
@@ -205,9 +205,9 @@ def _unseal(codec: Codec, token: str) -> tuple[bytes, int, str | None]:
     except BadToken as error:
         if error.reason is not RejectReason.BAD_SIGNATURE:
             raise
-        # The form was checked before the signature. (What is encrypted has no such parts: a ValueError.)
-        content, seconds, _ = token.encode().rsplit(b".", 2)
-        return content, int.from_bytes(decode_base64(seconds)), None
+        # The form was checked before the signature. (What is encrypted has no such parts.)
+        _, content, time, _ = split_token(token)
+        return content, decode_time(time), None
     return content, issued, f"fallback {key}" if key else "current"
 
 

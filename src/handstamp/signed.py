@@ -190,12 +190,22 @@ class SecureCookieSessionInterface(SessionInterface):
 
     def get_codec(self, settings: Settings, name: str) -> Codec:
         """Return what seals and unseals tokens under a cookie name."""
+        # Nearly always it is the one of last time; to hash settings takes longer. One tuple, for other threads' sake.
+        last_settings, last_name, codec = self._last_codec
+        if settings is not last_settings or name != last_name:
+            codec = self._find_codec(settings, name)
+            self._last_codec = settings, name, codec
+        return codec  # type: ignore[return-value]
+
+    def _find_codec(self, settings: Settings, name: str) -> Codec:
         codec = self._codecs.get((settings, name))
         if codec is None:
             if len(self._codecs) >= _MAX_CODECS:
                 self._codecs.clear()
             codec = self._codecs[settings, name] = self.make_codec(settings, name)
         return codec
+
+    _last_codec: tuple[Settings | None, str, Codec | None] = (None, "", None)
 
     @cached_property
     def _codecs(self) -> dict[tuple[Settings, str], Codec]:

@@ -34,7 +34,10 @@ Unsealed: TypeAlias = tuple[bytes, int, int]
 
 
 class Codec(Protocol):
-    """Payload <-> token. Each pair of methods is a mirror image: ``unpack(unseal(seal(pack(payload))))``."""
+    """Payload <-> token. Each pair of methods is a mirror image: ``unpack(unseal(seal(pack(payload))))``.
+
+    What lies between packing and sealing is the codec's own affair.
+    """
 
     def pack(self, payload: bytes) -> bytes:
         """Make a payload as small as it can be sealed."""
@@ -68,34 +71,34 @@ class SigningCodec:
         self._signers = [_KeyedSigner(key, salt, digest_method, key_derivation) for key in keys]
 
     def pack(self, payload: bytes) -> bytes:
-        """Pack by zlib where that saves bytes, then write as base64url."""
+        """Pack by zlib where that saves bytes, then write as standard base64."""
         if len(payload) >= _PACK_FROM:
             packed = zlib.compress(payload, 1 if len(payload) < _PACK_WELL_FROM else 9)
             if len(packed) + 1 < len(payload):
-                return b"." + encode_base64(packed)
-        return encode_base64(payload)
+                return b"." + encode_standard(packed)
+        return encode_standard(payload)
 
     def seal(self, content: bytes, issued: int) -> str:
-        """Sign with the current key."""
-        return self._signers[0].sign(content + _encode_time(issued)).decode()
+        """Turn to base64url, and sign with the current key."""
+        return self._signers[0].sign(content.translate(_TO_URLSAFE) + _encode_time(issued)).decode()
 
     def unseal(self, token: str) -> Unsealed:
         """Check the form, then the signature with each key, then read the time."""
-        signed, content, time, signature = _split(token)
+        signed, content, time, signature = split_token(token)
         for key, signer in enumerate(self._signers):
             # The step of unsign that decides. Unsign would split the token again, and write a message for each key that
             # does not fit: a sixth of a refusal's time.
             if signer.verify_signature(signed, signature):
-                return content, int.from_bytes(decode_base64(time)), key
+                return content, decode_time(time), key
         raise BadToken(RejectReason.BAD_SIGNATURE)
 
     def unpack(self, content: bytes) -> bytes:
-        """Read base64url, then unpack, never beyond :data:`MAX_PAYLOAD`."""
+        """Read standard base64, then unpack, never beyond :data:`MAX_PAYLOAD`."""
         if not content.startswith(b"."):
-            return decode_base64(content)
+            return decode_standard(content)
         unpacker = zlib.decompressobj()
         try:
-            payload = unpacker.decompress(decode_base64(content[1:]), MAX_PAYLOAD)
+            payload = unpacker.decompress(decode_standard(content[1:]), MAX_PAYLOAD)
         except zlib.error:
             raise BadToken(RejectReason.MALFORMED) from None
         if not unpacker.eof or unpacker.unused_data:
@@ -138,18 +141,17 @@ class _TextHMAC(SigningAlgorithm):
         return encode_base64(outer.digest())
 
 
-def _split(token: str) -> tuple[bytes, bytes, bytes, bytes]:
-    """Return what a well-formed token's signature signs, and its three segments."""
-    try:
-        text = token.encode("ascii")
-    except UnicodeEncodeError:
-        raise BadToken(RejectReason.MALFORMED) from None
+def split_token(token: str) -> tuple[bytes, bytes, bytes, bytes]:
+    """Return what a well-formed token's signature signs, then its content and time in standard base64, its signature.
+
+    :raises BadToken: it is not well-formed
+    """
+    text = encode_ascii(token)
+    standard = to_standard(text)
     signed, _, signature = text.rpartition(b".")
-    content, _, time = signed.rpartition(b".")
-    # Three segments of the alphabet; the first may begin with a dot. (A pattern takes twice the time.)
-    if 0 in text.translate(_KNOWN) or content.rfind(b".") > 0:
-        raise BadToken(RejectReason.MALFORMED)
-    if len(content) < 2 or not 2 <= len(time) <= _MAX_TIME or not signature:
+    content, _, time = standard[: len(signed)].rpartition(b".")
+    # Three segments, of which the first may begin with a dot.
+    if content.rfind(b".") > 0 or len(content) < 2 or not 2 <= len(time) <= _MAX_TIME or not signature:
         raise BadToken(RejectReason.MALFORMED)
     return signed, content, time, signature
 
@@ -159,31 +161,66 @@ def _encode_time(issued: int) -> bytes:
     return b"." + encode_base64(int_to_bytes(issued))
 
 
-#: The characters of base64url.
-ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-# What is of the alphabet or a dot stays, all else becomes zero.
-_KNOWN = bytes(byte if byte in ALPHABET + b"." else 0 for byte in range(256))
+def decode_time(time: bytes) -> int:
+    """Read a time in whole seconds since 1970."""
+    return int.from_bytes(decode_standard(time))
+
+
 # Characters of a time: itsdangerous writes up to eight bytes.
 _MAX_TIME = 11
 
+# -- base64 (RFC 4648): the URL-safe alphabet of tokens (section 5) and the standard one (section 4) of binascii -------
+
+#: The characters of base64url.
+ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_STANDARD = ALPHABET[:-2] + b"+/"
+
 _TO_URLSAFE = bytes.maketrans(b"+/", b"-_")
-_FROM_URLSAFE = bytes.maketrans(b"-_", b"+/")
+# Dots stay, and whatever is none of the alphabet becomes zero: one pass over a token does for its form and its reading.
+_TO_STANDARD = bytes(dict(zip(ALPHABET + b".", _STANDARD + b".", strict=True)).get(byte, 0) for byte in range(256))
 
-# The last character of canonical base64 by the length modulo 4: its unused bits are zero (RFC 4648 3.5).
-_LAST = (frozenset(ALPHABET), frozenset[int](), frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
-
-
-def encode_base64(data: bytes) -> bytes:
-    """Write base64url without padding (RFC 4648 5)."""
-    return b2a_base64(data, newline=False).translate(_TO_URLSAFE).rstrip(b"=")
+# The last character of canonical base64 by the length modulo 4: its unused bits are zero (section 3.5).
+_LAST = (frozenset(_STANDARD), frozenset[int](), frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
 
 
-def decode_base64(text: bytes) -> bytes:
-    """Read canonical base64url.
+def encode_ascii(token: str) -> bytes:
+    """Return a token as bytes.
+
+    :raises BadToken: it is not ASCII
+    """
+    try:
+        return token.encode("ascii")
+    except UnicodeEncodeError:
+        raise BadToken(RejectReason.MALFORMED) from None
+
+
+def to_standard(text: bytes) -> bytes:
+    """Turn base64url, and dots in between, into standard base64.
+
+    :raises BadToken: it holds anything else
+    """
+    standard = text.translate(_TO_STANDARD)
+    if 0 in standard:
+        raise BadToken(RejectReason.MALFORMED)
+    return standard
+
+
+def encode_standard(data: bytes) -> bytes:
+    """Write standard base64 without padding."""
+    return b2a_base64(data, newline=False).rstrip(b"=")
+
+
+def decode_standard(text: bytes) -> bytes:
+    """Read canonical standard base64 without padding.
 
     :param text: all of the alphabet
     :raises BadToken: it is empty, has unused bits, or a length that cannot be
     """
     if not text or text[-1] not in _LAST[len(text) % 4]:
         raise BadToken(RejectReason.MALFORMED)
-    return a2b_base64(text.translate(_FROM_URLSAFE) + b"==")
+    return a2b_base64(text + b"==")
+
+
+def encode_base64(data: bytes) -> bytes:
+    """Write base64url without padding."""
+    return encode_standard(data).translate(_TO_URLSAFE)
