@@ -5,19 +5,19 @@ What begins with ``add`` or ``forbid`` changes a list of header fields in place.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Collection
 
 Headers = list[tuple[str, str]]
 
 _BLANKS = " \t"  # and no others: RFC 9110 5.6.3
 
 
-def find_names(headers: Headers) -> set[str]:
+def find_names(headers: Headers) -> list[str]:
     """Return the names of the fields, in lower case: so a head is looked through once, whatever is added to it."""
-    return {name.lower() for name, _ in headers}
+    return [name.lower() for name, _ in headers]
 
 
-def add_vary(headers: Headers, names: Set[str]) -> None:
+def add_vary(headers: Headers, names: Collection[str]) -> None:
     """Say ``Vary: Cookie``, merged with what is said already, never twice; ``*`` says it all.
 
     :param names: what :func:`find_names` found
@@ -35,7 +35,7 @@ def says_vary(headers: Headers) -> bool:
     return any(name.lower() == "vary" and _varies(value) for name, value in headers)
 
 
-def add_private(headers: Headers, names: Set[str]) -> str | None:
+def add_private(headers: Headers, names: Collection[str]) -> str | None:
     """Say ``Cache-Control: private`` if nothing is said about caching.
 
     :param names: what :func:`find_names` found

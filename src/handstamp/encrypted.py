@@ -14,7 +14,7 @@ from secrets import token_bytes
 from .exceptions import BadToken, RejectReason, SettingsError
 from .settings import Settings
 from .signed import SecureCookieSessionInterface
-from .tokens import Codec, Unsealed, decode_standard, encode_ascii, encode_base64, to_standard
+from .tokens import Codec, Unsealed, decode_standard, encode_base64, read_text
 
 try:
     from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
@@ -102,7 +102,7 @@ class EncryptingCodec:
 
 
 def _decode(token: str) -> bytes:
-    text = to_standard(encode_ascii(token))
+    _, text = read_text(token)
     if text.find(b".") >= 0:
         raise BadToken(RejectReason.MALFORMED)
     sealed = decode_standard(text)

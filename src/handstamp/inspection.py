@@ -21,7 +21,7 @@ from .exceptions import BadToken, RejectReason
 from .lazy import CREATED, SecureCookieSession
 from .settings import Settings
 from .signed import SecureCookieSessionInterface
-from .tokens import MAX_PAYLOAD, Codec, decode_time, split_token
+from .tokens import MAX_PAYLOAD, Codec, decode_standard, split_token
 
 #: The reason that only an inspection can have: there is no key to check a signature with.
 NO_KEY = "no_key"
@@ -207,7 +207,7 @@ def _unseal(codec: Codec, token: str) -> tuple[bytes, int, str | None]:
             raise
         # The form was checked before the signature. (What is encrypted has no such parts.)
         _, content, time, _ = split_token(token)
-        return content, decode_time(time), None
+        return content, int.from_bytes(decode_standard(time)), None
     return content, issued, f"fallback {key}" if key else "current"
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from functools import cache
 from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
+from json.scanner import make_scanner
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -195,7 +196,7 @@ def loads(text: str) -> dict[str, Any]:
     :raises ValueError: for what :func:`dumps` could not have meant
     """
     try:
-        data, end = _decode(text)
+        data, end = _scan(text, 0)
         if end != len(text) or type(data) is not dict:
             raise ValueError("not one JSON object")
         if end > _SHALLOW:
@@ -206,7 +207,7 @@ def loads(text: str) -> dict[str, Any]:
         elif "~" not in text:
             return data
         return _load_values(data)
-    except (TypeError, ArithmeticError, RecursionError) as error:
+    except (StopIteration, TypeError, ArithmeticError, RecursionError) as error:
         raise ValueError("not a payload") from error
 
 
@@ -344,7 +345,7 @@ def _make_encode(*, sort_keys: bool) -> Callable[[Any], str]:
 
 _encode = _make_encode(sort_keys=False)
 _encode_sorted = _make_encode(sort_keys=True)
-_decode = json.JSONDecoder(parse_float=_load_float, parse_constant=_refuse_constant).raw_decode
+_scan = make_scanner(json.JSONDecoder(parse_float=_load_float, parse_constant=_refuse_constant))
 
 
 # -- what was wrong, found only once something was --------------------------------------------------------------------

@@ -89,7 +89,7 @@ class SigningCodec:
             # The step of unsign that decides. Unsign would split the token again, and write a message for each key that
             # does not fit: a sixth of a refusal's time.
             if signer.verify_signature(signed, signature):
-                return content, decode_time(time), key
+                return content, int.from_bytes(decode_standard(time)), key
         raise BadToken(RejectReason.BAD_SIGNATURE)
 
     def unpack(self, content: bytes) -> bytes:
@@ -146,8 +146,7 @@ def split_token(token: str) -> tuple[bytes, bytes, bytes, bytes]:
 
     :raises BadToken: it is not well-formed
     """
-    text = encode_ascii(token)
-    standard = to_standard(text)
+    text, standard = read_text(token)
     signed, _, signature = text.rpartition(b".")
     content, _, time = standard[: len(signed)].rpartition(b".")
     # Three segments, of which the first may begin with a dot.
@@ -159,11 +158,6 @@ def split_token(token: str) -> tuple[bytes, bytes, bytes, bytes]:
 @lru_cache(maxsize=1)  # all tokens of one second say the same
 def _encode_time(issued: int) -> bytes:
     return b"." + encode_base64(int_to_bytes(issued))
-
-
-def decode_time(time: bytes) -> int:
-    """Read a time in whole seconds since 1970."""
-    return int.from_bytes(decode_standard(time))
 
 
 # Characters of a time: itsdangerous writes up to eight bytes.
@@ -183,26 +177,19 @@ _TO_STANDARD = bytes(dict(zip(ALPHABET + b".", _STANDARD + b".", strict=True)).g
 _LAST = (frozenset(_STANDARD), frozenset[int](), frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
 
 
-def encode_ascii(token: str) -> bytes:
-    """Return a token as bytes.
-
-    :raises BadToken: it is not ASCII
-    """
-    try:
-        return token.encode("ascii")
-    except UnicodeEncodeError:
-        raise BadToken(RejectReason.MALFORMED) from None
-
-
-def to_standard(text: bytes) -> bytes:
-    """Turn base64url, and dots in between, into standard base64.
+def read_text(token: str) -> tuple[bytes, bytes]:
+    """Return base64url, and dots in between, as bytes: as it is, and in the standard alphabet.
 
     :raises BadToken: it holds anything else
     """
+    try:
+        text = token.encode("ascii")
+    except UnicodeEncodeError:
+        raise BadToken(RejectReason.MALFORMED) from None
     standard = text.translate(_TO_STANDARD)
     if 0 in standard:
         raise BadToken(RejectReason.MALFORMED)
-    return standard
+    return text, standard
 
 
 def encode_standard(data: bytes) -> bytes:
@@ -223,4 +210,4 @@ def decode_standard(text: bytes) -> bytes:
 
 def encode_base64(data: bytes) -> bytes:
     """Write base64url without padding."""
-    return encode_standard(data).translate(_TO_URLSAFE)
+    return b2a_base64(data, newline=False).translate(_TO_URLSAFE).rstrip(b"=")
