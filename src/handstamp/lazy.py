@@ -6,7 +6,7 @@ change unseen (a list in the basket), what was read. At the end the two are comp
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Protocol, Self
 
@@ -53,8 +53,8 @@ class SessionSource(Protocol):
 class SecureCookieSession(SessionMixin):
     """A mapping that reads its cookie at the first touch.
 
-    Made by ``open_session``. Until it is committed it holds its request, whose environ holds it: :meth:`mark_committed` opens
-    that circle, so no request leaves garbage behind.
+    Made by ``open_session``. Until it is committed it holds its request, whose environ holds it:
+    :meth:`mark_committed` opens that circle, so no request leaves garbage behind.
 
     :ivar content: what the data were read from; told by the interface
     :ivar touched: the keys whose values may be others than were read, and what was read of each
@@ -214,10 +214,7 @@ class SecureCookieSession(SessionMixin):
             return self._modified is True
         if self._renewed or not self._opened:
             return bool(self._data) or self._opened
-        for key in self.touched:
-            if self._has_changed(key):
-                return True
-        return False
+        return bool(self.touched) and any(map(self._has_changed, self.touched))
 
     @modified.setter
     def modified(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -130,7 +130,8 @@ class _Exchange:
         """Hand back a body that is there as it is, and any other as an iterator that sends the head when it begins."""
         if self._sent is not None:
             return body
-        if self._headers is None or not (type(body) is list or hasattr(body, "__len__") or self._is_file(body)):
+        # Most bodies are lists, and to look for a method takes longer.
+        if self._headers is None or not (type(body) is list or self._is_there(body)):
             chunks = _Body(self, body)
             if self._request.environ.get("SERVER_SOFTWARE") in _HASTY_SERVERS:
                 chunks.begin()
@@ -142,8 +143,8 @@ class _Exchange:
             raise
         return body
 
-    def _is_file(self, body: object) -> bool:
-        if hasattr(body, "fileno"):
+    def _is_there(self, body: object) -> bool:
+        if hasattr(body, "__len__") or hasattr(body, "fileno"):
             return True
         wrapper = self._request.environ.get("wsgi.file_wrapper")  # on uWSGI a function
         return isinstance(wrapper, type) and isinstance(body, wrapper)
@@ -260,7 +261,7 @@ class _Request(Request):
         _set_environ(self, environ)  # webob's own __setattr__ is for attributes that applications add
 
 
-_set_environ = _Request.environ.__set__
+_set_environ = _Request.environ.__set__  # type: ignore[attr-defined]
 
 
 class _Head(Response):

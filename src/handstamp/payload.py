@@ -320,7 +320,7 @@ _DUMPERS |= {list: _dump_items, dict: _dump_dict}
 
 @cache
 def import_late() -> None:
-    """Make the table whole: these two take a quarter of the time of importing this package, and few sessions hold them."""
+    """Make the table whole: these two, which few sessions hold, take a quarter of the time of importing the package."""
     from decimal import Decimal
     from uuid import UUID
 
@@ -345,7 +345,7 @@ def _make_encode(*, sort_keys: bool) -> Callable[[Any], str]:
 
 _encode = _make_encode(sort_keys=False)
 _encode_sorted = _make_encode(sort_keys=True)
-_scan = make_scanner(json.JSONDecoder(parse_float=_load_float, parse_constant=_refuse_constant))
+_scan = make_scanner(json.JSONDecoder(parse_float=_load_float, parse_constant=_refuse_constant))  # type: ignore[arg-type]
 
 
 # -- what was wrong, found only once something was --------------------------------------------------------------------
