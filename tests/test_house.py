@@ -109,6 +109,15 @@ def test_imports_are_seen() -> None:
     assert {"exceptions", "cookies", "checks", "lifetimes"} <= set(find_imports(("settings",)))
 
 
+def test_importing_is_light() -> None:
+    """Importing the package brings nothing that takes its time and that most requests do without."""
+    script = "import sys, webob, itsdangerous; own = set(sys.modules); import handstamp; print(*set(sys.modules) - own)"
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    brought = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PACKAGE.parent).stdout.split()
+    assert "handstamp.middleware" in brought
+    assert {"dataclasses", "decimal", "difflib", "logging", "string", "uuid"}.isdisjoint(brought)
+
+
 @pytest.mark.parametrize("package", ["handstamp", "handstamp.testing"])
 def test_importing_needs_no_extra(package: str) -> None:
     """Importing a package does not so much as look for what the extras bring, or for a test's client."""

@@ -516,16 +516,21 @@ def test_a_value_twice_does_not_hide_the_culprit() -> None:
 # -- another Python ---------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def slow_payload(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Return the module as it is where json is not written in C."""
-    monkeypatch.setattr("json.encoder.c_make_encoder", None)
+def import_afresh() -> ModuleType:
+    """Return the module as it is before anybody has used it."""
     spec = find_spec("handstamp.payload")
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def slow_payload(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return the module as it is where json is not written in C."""
+    monkeypatch.setattr("json.encoder.c_make_encoder", None)
+    return import_afresh()
 
 
 @pytest.mark.parametrize("value", [value for value, _ in FORMS])
@@ -753,3 +758,18 @@ def test_fingerprint_refuses(value: Any) -> None:
     """What cannot be written has no fingerprint."""
     with pytest.raises(UnserializableValue):
         fingerprint(value)
+
+
+# -- types that are imported late -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [Decimal("1.10"), UUID("12345678-1234-5678-1234-567812345678")])
+def test_types_that_come_late(value: Any) -> None:
+    """The first Decimal or UUID of a process is written and read as any later one, and then taken for immutable."""
+    text = dumps({"key": value})
+    assert import_afresh().dumps({"key": value}) == text
+    assert import_afresh().fingerprint(value) == fingerprint(value)
+    afresh = import_afresh()
+    assert type(value) not in afresh.IMMUTABLE
+    assert exact(afresh.loads(text)) == exact({"key": value})
+    assert type(value) in afresh.IMMUTABLE

@@ -500,6 +500,20 @@ def test_never_is_not_always(interval: Any, due: bool) -> None:
     assert Settings({"SESSION_REFRESH_INTERVAL": interval}).lifetimes.permanent.is_due(1000, 1000) is due
 
 
+@pytest.mark.parametrize(
+    ("values", "ring"),
+    [
+        ({}, ()),
+        ({"SECRET_KEY": KEY}, (KEY,)),
+        ({"SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": [b"b" * 16, "c" * 16]}, (KEY, b"b" * 16, "c" * 16)),
+        ({"SECRET_KEY_FALLBACKS": [KEY]}, ()),
+    ],
+)
+def test_key_ring(values: dict[str, Any], ring: tuple[str | bytes, ...]) -> None:
+    """The current key comes first, then the fallbacks as they were given, which are worth nothing alone."""
+    assert Settings(values).key_ring == ring
+
+
 # -- a frozen mapping -------------------------------------------------------------------------------------------------
 
 

@@ -123,9 +123,9 @@ def _is_json(values: Iterable[Any], levels: int) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    if type(value) in ATOMS:
-        return value
     kind = type(value)
+    if kind in ATOMS:
+        return value
     if kind not in _DUMPERS:
         import_late()
     dump = _DUMPERS.get(kind)
