@@ -122,7 +122,7 @@ def test_failing_case_is_real() -> None:
 
 def test_settings_table_is_whole() -> None:
     """Every setting has its row in the README, in the order of the code, with its default."""
-    rows = re.findall(r"^   \* - ``(\w+)``\n     - (.+)$", README, re.MULTILINE)
+    rows = re.findall(r"^   ``([A-Z_]+)`` \| (.+?) \| .+$", README, re.MULTILINE)
     shown = {key: text.strip("`") for key, text in rows}
     expected = {key: "31 days" if default == timedelta(days=31) else repr(default) for key, default in DEFAULTS.items()}
     assert {key: text.replace('"', "'") for key, text in shown.items()} == expected

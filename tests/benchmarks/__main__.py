@@ -1,4 +1,7 @@
-"""The command: ``python -m tests.benchmarks``."""
+"""Measure what a session costs a request.
+
+Begin with growth, threads or endtoend to measure those instead; each has a --help of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,18 @@ import argparse
 import json
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
-from . import chart, encrypted, report
+from . import chart, encrypted, endtoend, growth, report, threads
 from .cases import CASES, does_the_work
 from .contestants import CONTESTANTS, Contestant, available, versions
 from .measure import Key, make_cells, measure, pin
 
+PARTS = {"growth": growth.main, "threads": threads.main, "endtoend": endtoend.main}
 
-def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     letters = "".join(CASES)
@@ -25,6 +31,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--encrypted", action="store_true", help="measure encrypted cookies, and nothing but those")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
     parser.add_argument("--chart", type=Path, metavar="FILE", help="write the chart as SVG")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="write the table of the README")
     return parser.parse_args(arguments)
 
 
@@ -39,8 +46,11 @@ def find_lost(contestants: dict[str, Contestant], letters: str) -> frozenset[Key
     )
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure, and print the report."""
+    if arguments and arguments[0] in PARTS:
+        PARTS[arguments[0]](arguments[1:])
+        return
     options = parse_arguments(arguments)
     warnings.simplefilter("ignore")  # the contestants' own
     if options.encrypted:
@@ -62,7 +72,9 @@ def main(arguments: list[str] | None = None) -> None:
         options.json.write_text(json.dumps(report.document(results, contestants, cases, named), indent=1) + "\n")
     if options.chart:
         options.chart.write_text(chart.draw(results, contestants, cases, report.stage(named)))
+    if options.table:
+        options.table.write_text(report.excerpt(results, contestants, cases))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

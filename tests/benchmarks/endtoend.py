@@ -1,6 +1,6 @@
 """Whole servers on the loopback interface: how much of a server's throughput does a session take?
 
-Run ``python -m tests.benchmarks.endtoend``. Each server stands with one worker on the first core; wrk, on the last,
+Run ``python -m tests.benchmarks endtoend``. Each server stands with one worker on the first core; wrk, on the last,
 drives one application after the other, in random order, for a few rounds. Without wrk there is nothing to see.
 """
 
@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from statistics import median
 from typing import TYPE_CHECKING
@@ -123,12 +123,12 @@ def table(server: str, rates: Mapping[Cell, list[float]]) -> Iterator[str]:
             yield f"  {CASES[letter].title:<10} {key:<10} {median(values):>8,.0f}   {loss:>6.1%} less"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and print the report."""
-    parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks endtoend", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2, help="how long wrk drives a server in a round (2)")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     wrk = shutil.which("wrk")
     if wrk is None:
         sys.exit("wrk is not installed: nothing was driven")

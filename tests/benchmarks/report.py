@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .chart import amount
 from .targets import OURS, judge
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 LABEL = 28  # columns
 COLUMN = 11
+EXCERPT = "bcdefghi"  # the cases of the README's table
 
 
 def progress_line(rounds: int) -> Callable[[int], None]:
@@ -63,6 +65,17 @@ def overhead_table(results: Results, contestants: Mapping[str, Contestant], case
         ]
         lines.append(row(contestant.title, cells))
     return [*lines, "lost: does not find the session behind these cookies"]
+
+
+def excerpt(results: Results, contestants: Mapping[str, Contestant], cases: Mapping[str, Case]) -> str:
+    """Tabulate for the README the overheads of those that keep sessions, in the cases that users ask about."""
+    shown = {letter: case for letter, case in cases.items() if letter in EXCERPT}
+    lines = heading(shown)[1:]
+    for key, contestant in contestants.items():
+        if contestant.keeps_sessions:
+            values = (results.overhead((letter, key)) for letter in shown)
+            lines.append(row(contestant.title, ("-" if math.isnan(value) else amount(value) for value in values)))
+    return "\n".join(lines) + "\n"
 
 
 def ratio_table(results: Results, contestants: Mapping[str, Contestant], cases: Mapping[str, Case]) -> list[str]:

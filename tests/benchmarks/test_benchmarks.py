@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
 from missing import skip_or_fail
 
-from . import chart, report, targets
+from . import chart, growth, report, targets, threads
 from .application import Action, bare, cookie_pair, request
 from .cases import CASES, LARGE, NEW, SMALL, WRITTEN, does_the_work, look
 from .contestants import BARE, CONTESTANTS, Contestant, available
 from .measure import Results, make_cells, measure
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the contestants' own warnings are not ours to mend
 
@@ -152,6 +157,14 @@ def test_report_names_everybody() -> None:
     json.dumps(report.document(made_up(), TABLE, CASES, {}))
 
 
+def test_excerpt_has_everybody() -> None:
+    """The README's table has a row for each contestant that keeps sessions, and a figure or a dash in each cell."""
+    head, *rows = report.excerpt(made_up(), TABLE, CASES).splitlines()
+    assert head.split()[:3] == ["untouched", "read", "write"]
+    assert [row[:28].strip() for row in rows] == [keeper.title for keeper in KEEPERS]
+    assert {cell for row in rows for cell in row[28:].split()} == {"2.0", "10", "-"}
+
+
 def test_chart_is_svg() -> None:
     """The chart is well-formed SVG with a row for each contestant that keeps sessions, the limit last."""
     root = ElementTree.fromstring(chart.draw(made_up(), TABLE, CASES, "CPython 3"))
@@ -163,3 +176,52 @@ def test_chart_tells_its_figures_in_words() -> None:
     """Whoever cannot see the chart hears what it shows."""
     root = ElementTree.fromstring(chart.draw(made_up(), TABLE, CASES, "CPython 3"))
     assert "handstamp 2.0, 2.0, 2.0; Beaker cookie session 10, 10, 10" in str(root.findtext(f"{SVG}title"))
+
+
+# -- the other parts --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", growth.SIZES)
+def test_sizes_of_growing_sessions(size: int) -> None:
+    """A curve's session has exactly as many bytes of JSON as the curve says."""
+    assert len(json.dumps(growth.of_size(size), separators=(",", ":"))) == size
+
+
+def test_straightness() -> None:
+    """Points on a line are not off it, and a point at twice its height is off by all of it."""
+    assert growth.straightness({1: 3.0, 2: 5.0, 3: 7.0}) == pytest.approx((2, 1, 0))
+    _, _, off = growth.straightness({1: 1.0, 2: 1.0, 3: 1.0, 4: 2.0})
+    assert off > 0.2
+
+
+def test_memory_names_each() -> None:
+    """The sessions of three are weighed, and one of ours that was read weighs more than an untouched one."""
+    weights = {line.partition(":")[0]: re.findall(r"\d+(?= bytes)", line) for line in growth.memory()}
+    assert set(weights) == {"handstamp", "beaker", "flask"}
+    untouched, live = map(int, weights["handstamp"])
+    assert 0 < untouched < live
+
+
+def test_marathon_is_run() -> None:
+    """The resident memory is looked at before the first request and after each tenth."""
+    sizes, more = growth.marathon(100)
+    assert sizes.startswith("100 requests, each writing: ")
+    assert len(re.findall(r"\d+(?=,| KiB)", sizes.partition(": ")[2])) == 11
+    assert more.endswith(" KiB more")
+
+
+def test_threads_mix_nothing_up() -> None:
+    """Eight threads at one middleware each find the session that they left."""
+    _, mixed = threads.run(threads.make_app(), threads.THREADS, 800)
+    assert mixed == 0
+
+
+def test_mixed_sessions_are_counted() -> None:
+    """An application that answers everybody with one visitor's session is found out."""
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        start_response("200 OK", [])
+        return [b"visitor-0 1"]
+
+    _, mixed = threads.run(app, threads.THREADS, 800)
+    assert mixed == 799

@@ -1,6 +1,6 @@
 """One middleware under eight threads: is a session ever mixed up with another, and what do the threads cost?
 
-Run ``python -m tests.benchmarks.threads``; under a free-threaded interpreter it shows whether anything serialises.
+Run ``python -m tests.benchmarks threads``; under a free-threaded interpreter it shows whether anything serialises.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from threading import Barrier
@@ -64,12 +64,12 @@ def run(app: WSGIApplication, threads: int, requests: int) -> tuple[float, int]:
         return share * threads / (time.perf_counter() - begin), mixed
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and print the report."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.threads", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks threads", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--requests", type=int, default=40_000, help="requests a round (40000)")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     app = make_app()
     ratios, mixed = [], 0
     for _ in range(options.rounds):
