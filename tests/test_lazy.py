@@ -18,7 +18,6 @@ from webob import Request
 
 from handstamp import (
     ReservedKey,
-    SecureCookieSession,
     SecureCookieSessionInterface,
     SessionCommitted,
     Settings,
@@ -30,23 +29,13 @@ Step = Callable[[Any], object]
 pytestmark = pytest.mark.usefixtures("kind")
 
 
-class Keeping(SecureCookieSessionInterface):
-    """An interface that keeps the request alive, as the middleware does while an exchange lasts."""
-
-    request: Request
-
-    def open_session(self, settings: Settings, request: Request) -> SecureCookieSession | None:
-        self.request = request
-        return super().open_session(settings, request)
-
-
 def read(data: Mapping[str, Any] | None = None, *, clock: Clock | None = None, created: int = START) -> Any:
     """Open the session of a cookie with some data, or of no cookie at all."""
     clock = clock or Clock()
     environ = make_environ()
     if data is not None:
         environ["HTTP_COOKIE"] = f"session={stamp(data, at=clock(), created=created)}"
-    return on_clock(make_interface(Keeping), clock).open_session(Settings(SETTINGS), Request(environ))
+    return on_clock(make_interface(), clock).open_session(Settings(SETTINGS), Request(environ))
 
 
 # -- the laws of mappings ---------------------------------------------------------------------------------------------
@@ -413,7 +402,7 @@ def test_reads_once() -> None:
     """A cookie is read at the first look and not again."""
     session = read({"n": 1})
     assert session["n"] == 1
-    session._source.request.environ["HTTP_COOKIE"] = f"session={stamp({'n': 2}, at=START + 1)}"
+    session._request.environ["HTTP_COOKIE"] = f"session={stamp({'n': 2}, at=START + 1)}"
     assert session["n"] == 1
 
 
@@ -627,7 +616,7 @@ def test_lets_go_of_its_request() -> None:
     assert request not in get_referents(session)
 
 
-class Broken(Keeping):
+class Broken(SecureCookieSessionInterface):
     """An interface whose user table cannot be asked."""
 
     def validate_session(self, settings: Settings, session: Any) -> bool:

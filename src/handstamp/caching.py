@@ -13,14 +13,14 @@ _BLANKS = " \t"  # and no others: RFC 9110 5.6.3
 
 
 def find_names(headers: Headers) -> list[str]:
-    """Return the names of the fields, in lower case: so a head is looked through once, whatever is added to it."""
+    """Return the names of the fields, in lower case: most heads have none of ours, and are looked through but once."""
     return [name.lower() for name, _ in headers]
 
 
 def add_vary(headers: Headers, names: Collection[str]) -> None:
     """Say ``Vary: Cookie``, merged with what is said already, never twice; ``*`` says it all.
 
-    :param names: what :func:`find_names` found
+    :param names: what :func:`find_names` found in these headers
     """
     if "vary" not in names:
         headers.append(("Vary", "Cookie"))
@@ -38,7 +38,7 @@ def says_vary(headers: Headers) -> bool:
 def add_private(headers: Headers, names: Collection[str]) -> str | None:
     """Say ``Cache-Control: private`` if nothing is said about caching.
 
-    :param names: what :func:`find_names` found
+    :param names: what :func:`find_names` found in these headers
     :returns: what stands there instead and lets shared caches store the response, if anything does
     """
     if "cache-control" not in names:

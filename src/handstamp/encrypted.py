@@ -14,7 +14,7 @@ from secrets import token_bytes
 from .exceptions import BadToken, RejectReason, SettingsError
 from .settings import Settings
 from .signed import SecureCookieSessionInterface
-from .tokens import Codec, Unsealed, decode_standard, encode_base64, read_text
+from .tokens import Codec, Unsealed, decode_standard, encode_urlsafe, translate_token
 
 try:
     from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
@@ -77,7 +77,7 @@ class EncryptingCodec:
         """Encrypt with the current key and a fresh nonce."""
         nonce = token_bytes(_NONCE_BYTES)
         box = self._ciphers[0].encrypt(nonce, issued.to_bytes(_TIME_BYTES) + content, self._salt)
-        return encode_base64(nonce + box).decode()
+        return encode_urlsafe(nonce + box).decode()
 
     def unseal(self, token: str) -> Unsealed:
         """Check the form, then decrypt with each key, then read the time."""
@@ -102,10 +102,10 @@ class EncryptingCodec:
 
 
 def _decode(token: str) -> bytes:
-    _, text = read_text(token)
-    if text.find(b".") >= 0:
+    _, standard = translate_token(token)
+    if "." in token:
         raise BadToken(RejectReason.MALFORMED)
-    sealed = decode_standard(text)
+    sealed = decode_standard(standard)
     blocks, rest = divmod(len(sealed) - _NONCE_BYTES - _TAG_BYTES, _BLOCK)
     if blocks < 1 or rest:
         raise BadToken(RejectReason.MALFORMED)

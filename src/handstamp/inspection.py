@@ -76,7 +76,7 @@ def inspect_cookies(interfaces: Interfaces, settings: Settings, text: str, now: 
     :param now: seconds since 1970
     :param named: look for that name only, and not for others that have the form of a token
     """
-    if settings["SECRET_KEY"] is not None:
+    if settings.key_ring:
         return _inspect_all(interfaces, settings, text, now, named)
     # With a key that nobody has everything is read, and nothing fits.
     settings = Settings({**settings, "SECRET_KEY": secrets.token_bytes(), "SECRET_KEY_FALLBACKS": ()})

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from webob import Request, Response
 
 from .caching import Headers, add_private, add_vary, find_names
-from .cookies import MAX_COOKIE, Policy, format_cookie, format_deletion
+from .cookies import MAX_COOKIE, PolicyFields, format_cookie, format_deletion
 from .exceptions import CookieTooLarge, RejectReason
 from .session import NullSession, SessionMixin
 from .settings import Settings
@@ -137,9 +137,10 @@ class SessionInterface:
             raise too_large(session, f"{size} bytes of cookie, {MAX_COOKIE} are allowed")
         expires = self.get_expiration_time(settings, request, session)
         if expires is None:
-            self._write(response, policy, format_cookie(policy, value))
+            line = format_cookie(policy, value, None, 0)
         else:
-            self._write(response, policy, format_cookie(policy, value, int(expires.timestamp()), int(self.now())))
+            line = format_cookie(policy, value, int(expires.timestamp()), int(self.now()))
+        self._write(response, policy, line)
 
     def delete_cookie(self, settings: Settings, session: Any, response: Response) -> None:
         """Delete the cookie, with its policy, ``Vary`` and ``Cache-Control``."""
@@ -152,7 +153,7 @@ class SessionInterface:
         headers = response.headerlist
         add_vary(headers, find_names(headers))
 
-    def _write(self, response: Response, policy: Policy, line: str) -> None:
+    def _write(self, response: Response, policy: PolicyFields, line: str) -> None:
         headers = response.headerlist
         names = find_names(headers)
         if "set-cookie" in names and _sets_cookie(headers, policy[0]):
@@ -167,7 +168,7 @@ class SessionInterface:
                 shared,
             )
 
-    def _get_policy(self, settings: Settings, request: Request) -> Policy:
+    def _get_policy(self, settings: Settings, request: Request) -> PolicyFields:
         return (
             self.get_cookie_name(settings, request),
             self.get_cookie_domain(settings, request),

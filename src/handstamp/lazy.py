@@ -57,7 +57,7 @@ class SecureCookieSession(SessionMixin):
     :meth:`mark_committed` opens that circle, so no request leaves garbage behind.
 
     :ivar content: what the data were read from; told by the interface
-    :ivar touched: the keys whose values may be others than were read, and what was read of each
+    :ivar touched: of a session that opened: the keys whose values may be others than were read, and what was read
     """
 
     __slots__ = (
@@ -105,6 +105,7 @@ class SecureCookieSession(SessionMixin):
         return self._data  # type: ignore[return-value]  # load_session has had it adopted
 
     def _read(self) -> dict[str, Any]:
+        # Written out where most requests come by, since a call costs as much as what it does.
         data = self._data
         return self._load() if data is None else data
 
@@ -178,7 +179,7 @@ class SecureCookieSession(SessionMixin):
     # -- what has changed
 
     def _remember(self, key: str) -> dict[str, Any]:
-        """Keep what was read of a key, before it changes or is handed out; return the data."""
+        """Keep what was read of a key, if anything was, before it changes or is handed out; return the data."""
         data = self._data
         if data is None:
             data = self._load()
@@ -203,7 +204,7 @@ class SecureCookieSession(SessionMixin):
             return None  # it cannot be written; saving says why
 
     def find_changed_keys(self) -> list[str]:
-        """Return the keys whose value would be written otherwise than it was read, or not at all."""
+        """Return the keys of a session that opened whose value would be written otherwise than it was read, or not."""
         self._read()
         return [key for key in self.touched if self._has_changed(key)]
 
@@ -251,7 +252,4 @@ class SecureCookieSession(SessionMixin):
 
     def export(self) -> dict[str, Any]:
         """Return what is written: the data and when the session began."""
-        data = self._data
-        if data is None:
-            data = self._load()
-        return {**data, CREATED: self._created}
+        return {**self._read(), CREATED: self._created}

@@ -5,6 +5,8 @@ moves the first and never the second (OWASP Session Management Cheat Sheet, "Ses
 one second after its last good second, as itsdangerous counts.
 """
 
+# No annotations from the future here: NamedTuple would compile each of its own when the package is imported.
+
 from typing import NamedTuple
 
 from .exceptions import RejectReason

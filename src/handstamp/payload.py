@@ -8,13 +8,14 @@ refused, and so is everything that JSON cannot hold (RFC 8259: no NaN, no lone s
 Reading is the mirror image, and as strict: a text that :func:`dumps` could not have meant is a ``ValueError``.
 """
 
+# No annotations from the future here: NamedTuple would compile each of its own when the package is imported.
+
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from functools import cache
 from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
-from json.scanner import make_scanner
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -84,6 +85,7 @@ def fingerprint(value: Any) -> str:
         return text
     except _FAILURES:
         pass
+    # Out here, as in dumps.
     raise _explain(value)
 
 
@@ -110,7 +112,7 @@ def _is_json(values: Iterable[Any], levels: int) -> bool:
         if kind in ATOMS:
             continue
         if not levels:
-            return False  # to be counted in the text, which says so
+            return False  # too deep: the slow way counts the levels, and refuses it
         if kind is dict:
             if not _STR_ONLY.issuperset(map(type, value)) or _looks_tagged(value):
                 return False
@@ -127,7 +129,7 @@ def _plain(value: Any) -> Any:
     if kind in ATOMS:
         return value
     if kind not in _DUMPERS:
-        import_late()
+        _complete_table()
     dump = _DUMPERS.get(kind)
     if dump is None:
         raise TypeError
@@ -199,7 +201,7 @@ def loads(text: str) -> dict[str, Any]:
         data, end = _scan(text, 0)
         if end != len(text) or type(data) is not dict:
             raise ValueError("not one JSON object")
-        if end > _SHALLOW:
+        if end > _SHALLOW:  # saves a call
             _check_depth(text, data)
         # Tags are rare, and so are escapes: dumps writes none but those of quotes and control characters.
         if "\\" in text:
@@ -231,7 +233,7 @@ def _load_values(data: dict[str, Any]) -> dict[str, Any]:
 def _load_tagged(data: dict[str, Any]) -> Any:
     ((name, plain),) = data.items()
     if name not in _TAG_OF_NAME:
-        import_late()
+        _complete_table()
     tag = _TAG_OF_NAME.get(name)
     if tag is None or type(plain) is not tag.plain:
         raise ValueError("an unknown tag, or a known one around the wrong type")
@@ -288,7 +290,7 @@ def load_fields(fields: Mapping[str, str]) -> dict[str, Any]:
     return loads("{" + ",".join(f"{name}:{text}" for name, text in fields.items()) + "}")
 
 
-# -- the table and the coders, made once ------------------------------------------------------------------------------
+# -- the table and the coders -----------------------------------------------------------------------------------------
 
 _TAG_OF_NAME: dict[str, Tag] = {}
 _DUMPERS: dict[type, Callable[[Any], Any]] = {}
@@ -319,7 +321,7 @@ _DUMPERS |= {list: _dump_items, dict: _dump_dict}
 
 
 @cache
-def import_late() -> None:
+def _complete_table() -> None:
     """Make the table whole: these two, which few sessions hold, take a quarter of the time of importing the package."""
     from decimal import Decimal
     from uuid import UUID
@@ -345,7 +347,7 @@ def _make_encode(*, sort_keys: bool) -> Callable[[Any], str]:
 
 _encode = _make_encode(sort_keys=False)
 _encode_sorted = _make_encode(sort_keys=True)
-_scan = make_scanner(json.JSONDecoder(parse_float=_load_float, parse_constant=_refuse_constant))  # type: ignore[arg-type]
+_scan = json.JSONDecoder(parse_float=_load_float, parse_constant=_refuse_constant).scan_once  # type: ignore[attr-defined]
 
 
 # -- what was wrong, found only once something was --------------------------------------------------------------------
@@ -357,7 +359,7 @@ def _explain(value: Any) -> UnserializableValue:
     found = next(Search(_is_writable, MAX_DEPTH).find_culprits("session", value), None)
     if found is None:
         return UnserializableValue(f"session is nested too deeply, more than {MAX_DEPTH} levels; keep less of it")
-    import_late()
+    _complete_table()
     known = ", ".join(sorted(kind.__name__ for kind in _DUMPERS.keys() | ATOMS))
     return UnserializableValue(f"{found[0]} ({found[1]}) has no exact form in a session; convert it to one of: {known}")
 

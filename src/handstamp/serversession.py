@@ -13,7 +13,7 @@ from .lazy import SecureCookieSession, SessionSource
 from .payload import dump_fields, load_fields
 from .settings import Settings
 from .stores.base import Change, Record
-from .tokens import ALPHABET, encode_base64
+from .tokens import ALPHABET, encode_urlsafe
 
 # 128 bits each (ASVS 7.2.3).
 _HANDLE_BYTES = _SECRET_BYTES = 16
@@ -47,7 +47,7 @@ def read_ticket(content: bytes) -> Ticket:
     if len(content) != _HANDLE_BYTES + _SECRET_BYTES:
         raise BadToken(RejectReason.MALFORMED)
     handle, secret = content[:_HANDLE_BYTES], content[_HANDLE_BYTES:]
-    return Ticket(content, encode_base64(handle).decode(), hashlib.sha256(secret).hexdigest())
+    return Ticket(content, encode_urlsafe(handle).decode(), hashlib.sha256(secret).hexdigest())
 
 
 def is_handle(text: str) -> bool:

@@ -179,7 +179,7 @@ class ServerSideSessionInterface(SecureCookieSessionInterface):
         if self.store.update(ticket.handle, old.hash, change):
             session.ticket = ticket
             # Where reads never refresh, writes do.
-            return session.renewed or session.stale or change.shorten or settings["SESSION_REFRESH_INTERVAL"] is False
+            return session.renewed or session.stale or change.shorten or settings.lifetimes.other.refresh is None
         if session.modified:
             raise SessionEnded(
                 "another request has ended or renewed this session since it was opened, so nothing was saved; catch"

@@ -4,6 +4,8 @@ One dict often configures the whole application, so keys that are none of ours p
 looks like a misspelt key of ours is an error. Every problem is found before any is reported.
 """
 
+# No annotations from the future here: NamedTuple would compile each of its own when the package is imported.
+
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
@@ -99,6 +101,7 @@ class Settings(Mapping[str, Any]):
     cookie_partitioned: bool
     #: The current key, which signs, then the fallbacks, which only open; without a ``SECRET_KEY`` none.
     key_ring: tuple[str | bytes, ...]
+    #: The limits of permanent sessions, and of all others.
     lifetimes: Lifetimes
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -250,7 +253,7 @@ def _domain_of(server_name: str) -> str | None:
     return None if is_address or "." not in host.strip(".") else "." + host.lstrip(".")
 
 
-def _resolve_keys(values: dict[str, Any]) -> tuple[str | bytes, ...]:
+def _resolve_keys(values: Mapping[str, Any]) -> tuple[str | bytes, ...]:
     key = values["SECRET_KEY"]
     return () if key is None else (key, *values["SECRET_KEY_FALLBACKS"])
 
@@ -262,13 +265,15 @@ def _resolve_lifetimes(values: Mapping[str, Any]) -> Lifetimes:
 
 
 def _resolve_limits(values: Mapping[str, Any], lifetime: timedelta) -> Limits:
-    absolute, interval = values["SESSION_ABSOLUTE_LIFETIME"], values["SESSION_REFRESH_INTERVAL"]
-    idle = _seconds(lifetime)
-    return Limits(
-        idle,
-        None if absolute is None else _seconds(absolute),
-        default_refresh(idle) if interval is None else None if interval is False else _seconds(interval),
-    )
+    idle, absolute = _seconds(lifetime), values["SESSION_ABSOLUTE_LIFETIME"]
+    refresh = _resolve_refresh(values["SESSION_REFRESH_INTERVAL"], idle)
+    return Limits(idle, None if absolute is None else _seconds(absolute), refresh)
+
+
+def _resolve_refresh(interval: Any, idle: int) -> int | None:
+    if interval is None:
+        return default_refresh(idle)
+    return None if interval is False else _seconds(interval)
 
 
 def _seconds(value: timedelta) -> int:

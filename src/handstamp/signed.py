@@ -54,6 +54,10 @@ class SecureCookieSessionInterface(SessionInterface):
     #: The session that :meth:`open_session` makes.
     session_class: type[SecureCookieSession] = SecureCookieSession
 
+    # The codec that was asked for last, which nearly always is the one: to look for it, settings have to be hashed. One
+    # tuple, so that no thread sees the half of it.
+    _last_codec: tuple[Settings | None, str, Codec | None] = (None, "", None)
+
     def open_session(self, settings: Settings, request: Request) -> SecureCookieSession | None:
         """Return a session that reads nothing until it is looked into; ``None`` without a ``SECRET_KEY``."""
         if not settings.key_ring:
@@ -190,7 +194,6 @@ class SecureCookieSessionInterface(SessionInterface):
 
     def get_codec(self, settings: Settings, name: str) -> Codec:
         """Return what seals and unseals tokens under a cookie name."""
-        # Nearly always it is the one of last time; to hash settings takes longer. One tuple, for other threads' sake.
         last_settings, last_name, codec = self._last_codec
         if settings is not last_settings or name != last_name:
             codec = self._find_codec(settings, name)
@@ -204,8 +207,6 @@ class SecureCookieSessionInterface(SessionInterface):
                 self._codecs.clear()
             codec = self._codecs[settings, name] = self.make_codec(settings, name)
         return codec
-
-    _last_codec: tuple[Settings | None, str, Codec | None] = (None, "", None)
 
     @cached_property
     def _codecs(self) -> dict[tuple[Settings, str], Codec]:

@@ -27,6 +27,9 @@ _PACK_FROM = 128
 # Bytes of JSON that fit into a cookie unpacked: above, smallness counts for more than speed.
 _PACK_WELL_FROM = 2800
 
+# Characters of a time: itsdangerous writes up to eight bytes.
+_MAX_TIME = 11
+
 
 #: What a token held: the packed payload, when it was issued (whole seconds since 1970), and the key that fitted (0: the
 #: current one, n: the n-th fallback).
@@ -138,15 +141,15 @@ class _TextHMAC(SigningAlgorithm):
         inner.update(value)
         outer = self._outer.copy()
         outer.update(inner.digest())
-        return encode_base64(outer.digest())
+        return encode_urlsafe(outer.digest())
 
 
 def split_token(token: str) -> tuple[bytes, bytes, bytes, bytes]:
-    """Return what a well-formed token's signature signs, then its content and time in standard base64, its signature.
+    """Return what a well-formed token's signature covers, content and time in standard base64, and the signature as is.
 
     :raises BadToken: it is not well-formed
     """
-    text, standard = read_text(token)
+    text, standard = translate_token(token)
     signed, _, signature = text.rpartition(b".")
     content, _, time = standard[: len(signed)].rpartition(b".")
     # Three segments, of which the first may begin with a dot.
@@ -157,27 +160,29 @@ def split_token(token: str) -> tuple[bytes, bytes, bytes, bytes]:
 
 @lru_cache(maxsize=1)  # all tokens of one second say the same
 def _encode_time(issued: int) -> bytes:
-    return b"." + encode_base64(int_to_bytes(issued))
+    return b"." + encode_urlsafe(int_to_bytes(issued))
 
-
-# Characters of a time: itsdangerous writes up to eight bytes.
-_MAX_TIME = 11
 
 # -- base64 (RFC 4648): the URL-safe alphabet of tokens (section 5) and the standard one (section 4) of binascii -------
 
 #: The characters of base64url.
 ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_STANDARD = ALPHABET[:-2] + b"+/"
 
 _TO_URLSAFE = bytes.maketrans(b"+/", b"-_")
+_FROM_URLSAFE = bytes.maketrans(b"-_", b"+/")
 # Dots stay, and whatever is none of the alphabet becomes zero: one pass over a token does for its form and its reading.
-_TO_STANDARD = bytes(dict(zip(ALPHABET + b".", _STANDARD + b".", strict=True)).get(byte, 0) for byte in range(256))
+_TO_STANDARD = bytes(_FROM_URLSAFE[byte] if byte in ALPHABET + b"." else 0 for byte in range(256))
 
 # The last character of canonical base64 by the length modulo 4: its unused bits are zero (section 3.5).
-_LAST = (frozenset(_STANDARD), frozenset[int](), frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
+_LAST = (
+    frozenset(ALPHABET.translate(_FROM_URLSAFE)),
+    frozenset[int](),
+    frozenset(b"AQgw"),
+    frozenset(b"AEIMQUYcgkosw048"),
+)
 
 
-def read_text(token: str) -> tuple[bytes, bytes]:
+def translate_token(token: str) -> tuple[bytes, bytes]:
     """Return base64url, and dots in between, as bytes: as it is, and in the standard alphabet.
 
     :raises BadToken: it holds anything else
@@ -208,6 +213,6 @@ def decode_standard(text: bytes) -> bytes:
     return a2b_base64(text + b"==")
 
 
-def encode_base64(data: bytes) -> bytes:
+def encode_urlsafe(data: bytes) -> bytes:
     """Write base64url without padding."""
     return b2a_base64(data, newline=False).translate(_TO_URLSAFE).rstrip(b"=")

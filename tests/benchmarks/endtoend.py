@@ -123,7 +123,7 @@ def table(server: str, rates: Mapping[Cell, list[float]]) -> Iterator[str]:
             yield f"  {CASES[letter].title:<10} {key:<10} {median(values):>8,.0f}   {loss:>6.1%} less"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure, and print the report."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks endtoend", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -135,7 +135,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for server in SERVERS:
         rates = compare(server, wrk, options.rounds, options.seconds)
         print("\n".join(table(server, rates)), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -154,7 +154,7 @@ def show(title: str, lines: Iterable[str]) -> None:
     print()
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure, and print the report."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks growth", description=__doc__)
     parser.add_argument("--rounds", type=int, default=60, help="rounds of every curve (60)")
@@ -166,7 +166,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
     show("memory of one session", memory())
     show("import", import_times())
     show("marathon", marathon(options.requests))
-
-
-if __name__ == "__main__":
-    main()

@@ -64,7 +64,7 @@ def run(app: WSGIApplication, threads: int, requests: int) -> tuple[float, int]:
         return share * threads / (time.perf_counter() - begin), mixed
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure, and print the report."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks threads", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
@@ -81,7 +81,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"Python {sys.version.split()[0]}, {'with' if locked else 'without'} the global lock")
     print(f"{THREADS} threads answer {median(ratios):.2f} times as many requests as one; {mixed} sessions mixed up")
     sys.exit(1 if mixed else 0)
-
-
-if __name__ == "__main__":
-    main()
