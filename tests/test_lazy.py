@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from gc import get_referents
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from webob import Request
 
 from handstamp import (
     ReservedKey,
+    SecureCookieSession,
     SecureCookieSessionInterface,
     SessionCommitted,
     Settings,
@@ -29,13 +30,23 @@ Step = Callable[[Any], object]
 pytestmark = pytest.mark.usefixtures("kind")
 
 
+class Keeping(SecureCookieSessionInterface):
+    """An interface that keeps the request alive, as the middleware does while an exchange lasts."""
+
+    request: Request
+
+    def open_session(self, settings: Settings, request: Request) -> SecureCookieSession | None:
+        self.request = request
+        return super().open_session(settings, request)
+
+
 def read(data: Mapping[str, Any] | None = None, *, clock: Clock | None = None, created: int = START) -> Any:
     """Open the session of a cookie with some data, or of no cookie at all."""
     clock = clock or Clock()
     environ = make_environ()
     if data is not None:
         environ["HTTP_COOKIE"] = f"session={stamp(data, at=clock(), created=created)}"
-    return on_clock(make_interface(), clock).open_session(Settings(SETTINGS), Request(environ))
+    return on_clock(make_interface(Keeping), clock).open_session(Settings(SETTINGS), Request(environ))
 
 
 # -- the laws of mappings ---------------------------------------------------------------------------------------------
@@ -402,7 +413,7 @@ def test_reads_once() -> None:
     """A cookie is read at the first look and not again."""
     session = read({"n": 1})
     assert session["n"] == 1
-    session._request.environ["HTTP_COOKIE"] = f"session={stamp({'n': 2}, at=START + 1)}"
+    session._source.request.environ["HTTP_COOKIE"] = f"session={stamp({'n': 2}, at=START + 1)}"
     assert session["n"] == 1
 
 
@@ -573,7 +584,7 @@ def test_late_change(change: Step, accessed: bool) -> None:
     """A change after the head has gone raises, whether the session was read before or not."""
     session = read(BASKET)
     assert not accessed or session
-    session.mark_committed()
+    session.committed = True
     with pytest.raises(SessionCommitted, match="after the response's head has gone"):
         change(session)
 
@@ -583,7 +594,7 @@ def test_late_change_changes_nothing(change: Step) -> None:
     """A change that comes too late leaves the data as they were sent."""
     session = read(BASKET)
     assert session
-    session.mark_committed()
+    session.committed = True
     with pytest.raises(SessionCommitted):
         change(session)
     assert session == BASKET
@@ -593,7 +604,7 @@ def test_late_change_changes_nothing(change: Step) -> None:
 def test_late_first_look(look: Step) -> None:
     """A first look after the head has gone raises, since Vary can no longer be said."""
     session = read(BASKET)
-    session.mark_committed()
+    session.committed = True
     with pytest.raises(SessionCommitted, match="a first look after"):
         look(session)
 
@@ -603,20 +614,18 @@ def test_late_second_look(look: Step) -> None:
     """What was looked into before may be looked into after."""
     session = read(BASKET)
     first = repr(look(session)) if look is not iter else None
-    session.mark_committed()
+    session.committed = True
     assert first is None or repr(look(session)) == first
 
 
-def test_lets_go_of_its_request() -> None:
-    """A session holds its request until the head has gone, and no longer."""
-    request = Request(make_environ())
-    session: Any = make_interface().open_session(Settings(SETTINGS), request)
-    assert request in get_referents(session)
-    session.mark_committed()
-    assert request not in get_referents(session)
+def test_request_is_gone() -> None:
+    """A first look at a session whose request is gone raises as one that comes too late does."""
+    session: Any = make_interface().open_session(Settings(SETTINGS), Request(make_environ()))
+    with pytest.raises(SessionCommitted, match="a first look after"):
+        session.get("a")
 
 
-class Broken(SecureCookieSessionInterface):
+class Broken(Keeping):
     """An interface whose user table cannot be asked."""
 
     def validate_session(self, settings: Settings, session: Any) -> bool:
@@ -631,6 +640,12 @@ def test_failed_validation_is_no_session() -> None:
         with pytest.raises(ConnectionError):
             session.get("user")
     assert session.accessed is False
+
+
+def test_is_not_pickled() -> None:
+    """Nobody pickles a session, and settings and cookie along with it."""
+    with pytest.raises(TypeError, match="cannot pickle"):
+        pickle.dumps(read(BASKET))
 
 
 # -- memory -----------------------------------------------------------------------------------------------------------

@@ -1200,7 +1200,7 @@ def _find_garbage(app: WSGIApp, **how: Any) -> list[type]:
 @pytest.mark.parametrize("is_read", [True, False], ids=["read", "closed unread"])
 @pytest.mark.parametrize("app", GARBAGE.values(), ids=GARBAGE)
 def test_leaves_no_garbage(app: WSGIApp, is_read: bool) -> None:
-    """No request leaves garbage: the circle of environ, session and request is open once the head has gone."""
+    """No request leaves garbage: session, request and exchange form no reference circle."""
     assert _find_garbage(app, is_read=is_read) == []
 
 

@@ -771,5 +771,9 @@ def test_types_that_come_late(value: Any) -> None:
     assert import_afresh().fingerprint(value) == fingerprint(value)
     afresh = import_afresh()
     assert type(value) not in afresh.IMMUTABLE
+    assert afresh.is_immutable(value)
+    assert type(value) in afresh.IMMUTABLE
+    assert not afresh.is_immutable([value])
+    afresh = import_afresh()
     assert exact(afresh.loads(text)) == exact({"key": value})
     assert type(value) in afresh.IMMUTABLE

@@ -16,7 +16,7 @@ import zlib
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -244,6 +244,48 @@ def test_touched_types(value: Any, key: str) -> None:
     else:
         site.visit(lambda s: s.update({key: value}))
         assert exact(site.visit(dict).result) == exact(expected)
+
+
+class Key(StrEnum):
+    """Equal to a str, and no str that comes back."""
+
+    A = "a"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: (s.pop("a"), s.update({Key.A: 2})),
+        lambda s: (s.clear(), s.update({Key.A: 2})),
+        lambda s: (s.update(c=1), s.pop("c"), s.update({type("Str", (str,), {})("c"): 2})),
+    ],
+    ids=["popped", "cleared", "touched"],
+)
+def test_touched_keys(change: Callable[[Any], Any]) -> None:
+    """A key of another type that takes the place of an equal one is refused, as it is in a new session."""
+    site = Site()
+    site.visit(lambda s: s.update(a=1, b=2))
+    with pytest.raises(UnserializableValue, match="key of type"):
+        site.visit(change)
+
+
+class Forgetting(SecureCookieSession):
+    """A session that counts none as opened."""
+
+    __slots__ = ()
+
+    def adopt(self, data: dict[str, Any], created: int, *, opened: bool, stale: bool) -> None:
+        super().adopt(data, created, opened=False, stale=stale)
+
+
+def test_types_of_an_adopted_session() -> None:
+    """A session that takes what it opened for new is looked at whole."""
+    interface = make_interface()
+    interface.session_class = Forgetting
+    site = Site(interface=interface)
+    site.visit(lambda s: s.update(a=1))
+    site.visit(lambda s: s.update(b=(1, 2)))
+    assert exact(site.visit(dict).result) == exact({"a": 1, "b": (1, 2)})
 
 
 def _hook_reading(interface: Any, convert: Callable[[dict[str, Any]], None]) -> Any:

@@ -60,8 +60,7 @@ class SessionInterface:
 
     def is_null_session(self, obj: object) -> bool:
         """Tell whether an object is such a stand-in; it is never saved."""
-        # isinstance would ask ABCMeta, which answers in Python.
-        return type.__instancecheck__(self.null_session_class, obj)
+        return isinstance(obj, self.null_session_class)
 
     def validate_session(self, settings: Settings, session: Any) -> bool:
         """Tell whether a session that opened may be used: the hook for revocation.

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Protocol, Self
+from weakref import ref
 
 from webob import Request
 
 from .exceptions import ReservedKey, SessionCommitted
-from .payload import ATOMS, IMMUTABLE
+from .payload import ATOMS, IMMUTABLE, is_immutable
 from .session import SessionMixin
 from .settings import Settings
 
@@ -53,29 +54,30 @@ class SessionSource(Protocol):
 class SecureCookieSession(SessionMixin):
     """A mapping that reads its cookie at the first touch.
 
-    Made by ``open_session``. Until it is committed it holds its request, whose environ holds it:
-    :meth:`mark_committed` opens that circle, so no request leaves garbage behind.
+    Made by ``open_session``. It holds no more than a weak reference to the request: environ, session and request form
+    no circle, so no request leaves garbage behind.
 
     :ivar content: what the data were read from; told by the interface
     :ivar touched: of a session that opened: the keys whose values may be others than were read, and what was read
     """
 
     __slots__ = (
-        "_created", "_data", "_ended", "_modified", "_opened", "_renewed", "_request", "_settings",
-        "_source", "_stale", "accessed", "content", "touched",
+        "_created", "_data", "_ended", "_modified", "_opened", "_renewed", "_request", "_settings", "_source", "_stale",
+        "accessed", "committed", "content", "touched",
     )  # fmt: skip
 
     def __init__(self, source: SessionSource, settings: Settings, request: Request) -> None:
         self._source = source
         self._settings = settings
-        self._request: Request | None = request
+        self._request = ref(request)
         self._data: dict[str, Any] | None = None
         self._modified: bool | None = None
-        self.accessed = False
+        self.accessed = self.committed = False
+        self.content: bytes | None = None
 
     # -- reading
 
-    def adopt(self, data: dict[str, Any], created: int, opened: bool, stale: bool) -> None:
+    def adopt(self, data: dict[str, Any], created: int, *, opened: bool, stale: bool) -> None:
         """Become what a good cookie held, or a new session; called by the interface.
 
         :param data: the session's own from now on
@@ -84,7 +86,7 @@ class SecureCookieSession(SessionMixin):
         :param stale: its token is due to be issued anew, for its age or for its key
         """
         self._data = data
-        self.content: bytes | None = None
+        self.content = None
         self.accessed = True
         self._created = created
         self._opened = opened
@@ -93,8 +95,8 @@ class SecureCookieSession(SessionMixin):
         self._renewed = self._ended = False
 
     def _load(self) -> dict[str, Any]:
-        request = self._request
-        if request is None:
+        request = self._request()
+        if self.committed or request is None:
             raise SessionCommitted("a first look after the response's head has gone; look before the first chunk")
         try:
             self._source.load_session(self._settings, request, self)
@@ -112,7 +114,7 @@ class SecureCookieSession(SessionMixin):
     def __getitem__(self, key: str) -> Any:
         data = self._data
         value = (self._load() if data is None else data)[key]
-        if type(value) not in IMMUTABLE:
+        if type(value) not in IMMUTABLE and not is_immutable(value):
             self._remember(key)
         return value
 
@@ -173,7 +175,7 @@ class SecureCookieSession(SessionMixin):
         self._ended = True
 
     def _refuse_change(self) -> None:
-        if self._request is None:
+        if self.committed:
             raise SessionCommitted("a change after the response's head has gone; make it before the first chunk")
 
     # -- what has changed
@@ -222,16 +224,7 @@ class SecureCookieSession(SessionMixin):
         SecureCookieSession._refuse_change(self)  # to overrule is no change yet: nothing is read for it
         self._modified = bool(value)
 
-    # -- what middleware and interface ask
-
-    def mark_committed(self) -> None:
-        """Take note that the head has gone: nothing is read any more, and nothing saved."""
-        self._request = None
-
-    @property
-    def committed(self) -> bool:  # type: ignore[override]
-        """Whether the head has gone."""
-        return self._request is None
+    # -- what the interface asks
 
     @property
     def new(self) -> bool:  # type: ignore[override]

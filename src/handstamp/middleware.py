@@ -157,7 +157,7 @@ class _Exchange:
         try:
             self._sent = self._save() if session.accessed or session.modified else self._headers
         finally:
-            session.mark_committed()
+            session.committed = True
         if self._exc_info is None:
             self._write = self._send(self._status, self._sent)
             return
@@ -168,7 +168,7 @@ class _Exchange:
 
     def abandon(self) -> None:
         """Take note that it is over; a head that has not gone will not go."""
-        self._session.mark_committed()
+        self._session.committed = True
         self._exc_info = None  # its traceback leads to the application's frame, and that to us: a circle
 
     def _save(self) -> Headers:

@@ -101,9 +101,9 @@ def _write(encode: Callable[[Any], str], plain: Any) -> str:
 
 def _is_json_object(data: Mapping[str, Any], suspects: Iterable[str] | None) -> bool:
     """Tell whether data are JSON as they are, as most are: looking takes half the time of copying."""
-    if suspects is not None:
-        data = {key: data[key] for key in suspects if key in data}
-    return _STR_ONLY.issuperset(map(type, data)) and _is_json(data.values(), MAX_DEPTH - 1)
+    values = data.values() if suspects is None else [data[key] for key in suspects if key in data]
+    # All keys, since an equal one of another type may have come in the place of a suspect.
+    return _STR_ONLY.issuperset(map(type, data)) and _is_json(values, MAX_DEPTH - 1)
 
 
 def _is_json(values: Iterable[Any], levels: int) -> bool:
@@ -122,6 +122,14 @@ def _is_json(values: Iterable[Any], levels: int) -> bool:
         if not _is_json(value, levels - 1):
             return False
     return True
+
+
+def is_immutable(value: Any) -> bool:
+    """Tell whether a value can neither change nor hold others, be it of a type that is imported late."""
+    kind = type(value)
+    if kind not in _DUMPERS:
+        _complete_table()
+    return kind in IMMUTABLE
 
 
 def _plain(value: Any) -> Any:

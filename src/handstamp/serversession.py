@@ -92,9 +92,9 @@ class ServerSideSession(SecureCookieSession):
         self.ticket = ticket
         self._owner = self._owner_before = owner
 
-    def adopt(self, data: dict[str, Any], created: int, opened: bool, stale: bool) -> None:
+    def adopt(self, data: dict[str, Any], created: int, *, opened: bool, stale: bool) -> None:
         """Become what a record held, or a new session."""
-        super().adopt(data, created, opened, stale)
+        super().adopt(data, created, opened=opened, stale=stale)
         if not opened:
             self.take_record(None, "")
 

@@ -27,12 +27,8 @@ class SessionMixin(MutableMapping[str, Any]):
     accessed: bool = True
     #: The session's token is old enough to be issued anew.
     stale: bool = False
-    #: The response's head has gone: nothing can be saved any more.
+    #: The response's head has gone: nothing can be saved any more. Set by the middleware.
     committed: bool = False
-
-    def mark_committed(self) -> None:
-        """Take note that the response's head has gone; called by the middleware."""
-        self.committed = True
 
     @property
     def permanent(self) -> bool:

@@ -90,12 +90,10 @@ class SecureCookieSessionInterface(SessionInterface):
 
     def write_payload(self, session: Any) -> bytes:
         """Write what a token holds of a session: here all of it."""
-        data = session.export()
-        if session.content is not None and self._reads_as_written and payload.is_plain(session.content):
-            # Only what this request has touched can be other than JSON: a tenth of the time of writing 2.5 KB.
-            text = payload.dumps(data, session.touched).encode()
-        else:
-            text = self.serializer.dumps(data).encode()
+        data, content = session.export(), session.content
+        is_json = content is not None and not session.new and self._reads_as_written and payload.is_plain(content)
+        # Then only what this request has touched can be other than JSON: a tenth of the time of writing 2.5 KB.
+        text = (payload.dumps(data, session.touched) if is_json else self.serializer.dumps(data)).encode()
         if len(text) > MAX_PAYLOAD:
             raise too_large(session, f"{len(text)} bytes of JSON, {MAX_PAYLOAD} are allowed")
         return text
@@ -112,7 +110,7 @@ class SecureCookieSessionInterface(SessionInterface):
             for unsealed in self._unseal_all(settings, request, codec, values, MAX_COOKIE - len(name), now):
                 if self._open(settings, request, session, codec, unsealed, now):
                     return
-        session.adopt({}, now, False, False)  # neither opened nor stale
+        session.adopt({}, now, opened=False, stale=False)
 
     def _unseal_all(
         self, settings: Settings, request: Request, codec: Codec, values: list[str], limit: int, now: int
@@ -155,7 +153,7 @@ class SecureCookieSessionInterface(SessionInterface):
         limits = settings.lifetimes.of(bool(data.get("_permanent")))
         reason = limits.refuse(used, created, now)
         if reason is None:
-            session.adopt(data, created, True, key > 0 or limits.is_due(issued, now))
+            session.adopt(data, created, opened=True, stale=key > 0 or limits.is_due(issued, now))
             session.content = content
             if self.validate_session(settings, session):
                 return True
