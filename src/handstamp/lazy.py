@@ -58,12 +58,13 @@ class SecureCookieSession(SessionMixin):
     no circle, so no request leaves garbage behind.
 
     :ivar content: what the data were read from; told by the interface
+    :ivar opened: the data come from a good cookie
     :ivar touched: of a session that opened: the keys whose values may be others than were read, and what was read
     """
 
     __slots__ = (
-        "_created", "_data", "_ended", "_modified", "_opened", "_renewed", "_request", "_settings", "_source", "_stale",
-        "accessed", "committed", "content", "touched",
+        "_created", "_data", "_ended", "_modified", "_renewed", "_request", "_settings", "_source", "_stale",
+        "accessed", "committed", "content", "opened", "touched",
     )  # fmt: skip
 
     def __init__(self, source: SessionSource, settings: Settings, request: Request) -> None:
@@ -89,7 +90,7 @@ class SecureCookieSession(SessionMixin):
         self.content = None
         self.accessed = True
         self._created = created
-        self._opened = opened
+        self.opened = opened
         self._stale = stale
         self.touched: dict[str, Any] = {}
         self._renewed = self._ended = False
@@ -145,6 +146,8 @@ class SecureCookieSession(SessionMixin):
             raise ReservedKey(f"{CREATED!r} is kept by handstamp itself; session.renew() begins a session anew")
         self._refuse_change()
         self._remember(key)[key] = value
+        if type(key) is not str:
+            self.content = None  # it may be in the place of an equal one, so what was read vouches for nothing
 
     def __delitem__(self, key: str) -> None:
         self._refuse_change()
@@ -185,7 +188,7 @@ class SecureCookieSession(SessionMixin):
         data = self._data
         if data is None:
             data = self._load()
-        if self._opened and key not in self.touched:
+        if self.opened and key not in self.touched:
             value = data.get(key, _ABSENT)
             is_whole = value is _ABSENT or type(value) in ATOMS
             self.touched[key] = value if is_whole else _Fingerprint(self._source.fingerprint(value))
@@ -215,8 +218,8 @@ class SecureCookieSession(SessionMixin):
         """Whether what would be written differs from what was read. Assign to overrule: ``False`` discards."""
         if self._modified is not None or self._data is None:
             return self._modified is True
-        if self._renewed or not self._opened:
-            return bool(self._data) or self._opened
+        if self._renewed or not self.opened:
+            return bool(self._data) or self.opened
         return bool(self.touched) and any(map(self._has_changed, self.touched))
 
     @modified.setter
@@ -230,7 +233,7 @@ class SecureCookieSession(SessionMixin):
     def new(self) -> bool:  # type: ignore[override]
         """Whether this request began the session."""
         self._read()
-        return self._ended or not self._opened
+        return self._ended or not self.opened
 
     @property
     def created(self) -> datetime:

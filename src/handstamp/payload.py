@@ -56,7 +56,7 @@ def dumps(data: Mapping[str, Any], suspects: Iterable[str] | None = None) -> str
     """Write session data as one JSON object, without spaces.
 
     :param data: keys are str, values of the types of this module's table, nested at most :data:`MAX_DEPTH` deep
-    :param suspects: keys whose values need to be looked at, since all others were read from text that
+    :param suspects: keys whose values need to be looked at, since all else, keys too, is as it was read from text that
         :func:`is_plain`; ``None``: all
     :raises UnserializableValue: names the path (``session['cart'][2]``) and the type of what has no exact form
     """
@@ -101,9 +101,9 @@ def _write(encode: Callable[[Any], str], plain: Any) -> str:
 
 def _is_json_object(data: Mapping[str, Any], suspects: Iterable[str] | None) -> bool:
     """Tell whether data are JSON as they are, as most are: looking takes half the time of copying."""
-    values = data.values() if suspects is None else [data[key] for key in suspects if key in data]
-    # All keys, since an equal one of another type may have come in the place of a suspect.
-    return _STR_ONLY.issuperset(map(type, data)) and _is_json(values, MAX_DEPTH - 1)
+    if suspects is not None:
+        return _is_json([data[key] for key in suspects if key in data], MAX_DEPTH - 1)
+    return _STR_ONLY.issuperset(map(type, data)) and _is_json(data.values(), MAX_DEPTH - 1)
 
 
 def _is_json(values: Iterable[Any], levels: int) -> bool:

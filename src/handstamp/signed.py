@@ -91,7 +91,7 @@ class SecureCookieSessionInterface(SessionInterface):
     def write_payload(self, session: Any) -> bytes:
         """Write what a token holds of a session: here all of it."""
         data, content = session.export(), session.content
-        is_json = content is not None and not session.new and self._reads_as_written and payload.is_plain(content)
+        is_json = content is not None and session.opened and self._reads_as_written and payload.is_plain(content)
         # Then only what this request has touched can be other than JSON: a tenth of the time of writing 2.5 KB.
         text = (payload.dumps(data, session.touched) if is_json else self.serializer.dumps(data)).encode()
         if len(text) > MAX_PAYLOAD:
