@@ -278,6 +278,20 @@ def test_one_level_too_many(wrap: Any) -> None:
     assert is_refused(json.dumps(data, separators=(",", ":")))
 
 
+@pytest.mark.parametrize(("lists", "fits"), [(1, True), (2, False)])
+@pytest.mark.parametrize("beside", [[], [{}, {}] * 100, ",{" * 200], ids=["nothing", "dicts", "text"])
+def test_dicts_behind_commas(beside: Any, lists: int, fits: bool) -> None:
+    """A dict in a list is a level wherever in the list it stands, and whatever stands beside it."""
+    core = grow(lambda inner: [inner], lists, "core")
+    data = {"key": grow(lambda inner: [0, {"a": inner}], 49, core), "beside": beside}
+    assert is_refused(json.dumps(data, separators=(",", ":"))) is not fits
+    if fits:
+        assert loads(dumps(data)) == data
+    else:
+        with pytest.raises(UnserializableValue, match="nested too deeply"):
+            dumps(data)
+
+
 @pytest.mark.parametrize("core", ["[" * 500, "{" * 500, [[]] * 500, [{}] * 500, [[1], {"a": [2]}] * 100, [()] * 500])
 def test_wide_is_not_deep(core: Any) -> None:
     """Any number of values may stand beside each other, and any number of brackets in a text."""

@@ -185,7 +185,7 @@ def _dump_set(values: set[Any]) -> list[Any]:
 
 def _check_depth(text: str, plain: Any) -> None:
     """Refuse JSON that is nested more than :data:`MAX_DEPTH` deep: what is written can be read, whatever the stack."""
-    if len(text) <= _SHALLOW or text.count("[") + text.count("{") <= MAX_DEPTH:
+    if len(text) <= _SHALLOW or _is_surely_shallow(text):
         return
     level = [plain]
     for _ in range(MAX_DEPTH):
@@ -194,6 +194,15 @@ def _check_depth(text: str, plain: Any) -> None:
         if not level:
             return
     raise ValueError("nested too deeply")
+
+
+def _is_surely_shallow(text: str) -> bool:
+    # Brackets inside of strings make both bounds larger, never smaller.
+    lists, dicts = text.count("["), text.count("{")
+    if lists + dicts <= MAX_DEPTH:
+        return True
+    # A dict behind a comma is one of a list's: of those no more lie in each other than there are lists around them.
+    return 2 * lists + dicts - text.count(",{") <= MAX_DEPTH
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
