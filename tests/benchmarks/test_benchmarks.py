@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
@@ -176,6 +178,24 @@ def test_chart_tells_its_figures_in_words() -> None:
     """Whoever cannot see the chart hears what it shows."""
     root = ElementTree.fromstring(chart.draw(made_up(), TABLE, CASES, "CPython 3"))
     assert "handstamp 2.0, 2.0, 2.0; Beaker cookie session 10, 10, 10" in str(root.findtext(f"{SVG}title"))
+
+
+ROOT = Path(__file__).parent.parent.parent
+CHAPTER = "What it costs\n-------------\n"
+
+
+def test_readme_is_of_one_run() -> None:
+    """The table and the chart of the README were written by one run, and name everybody who keeps sessions."""
+    (table,) = re.findall(r"^((?: {4}.*\n)+)", (ROOT / "README.rst").read_text().partition(CHAPTER)[2], re.MULTILINE)[
+        :1
+    ]
+    title = ElementTree.parse(ROOT / "examples/benchmark.svg").findtext(f"{SVG}title") or ""
+    head, *rows = textwrap.dedent(table).splitlines()
+    assert head.split()[:3] == ["untouched", "read", "write"]
+    shown = {row[: report.LABEL].strip(): row[report.LABEL :].split()[:3] for row in rows}
+    assert set(shown) == {keeper.title for keeper in KEEPERS}
+    for keeper in KEEPERS:
+        assert f"{chart.name(keeper)} {', '.join(shown[keeper.title])};" in title.removesuffix(".") + ";"
 
 
 # -- the other parts --------------------------------------------------------------------------------------------------
