@@ -54,6 +54,7 @@ from handstamp import (
     UnserializableValue,
     payload,
 )
+from handstamp.exceptions import BadToken
 
 pytestmark = pytest.mark.usefixtures("kind")
 signed_only = pytest.mark.parametrize("kind", ["signed"], indirect=True)
@@ -892,6 +893,16 @@ def test_purpose_and_name_are_apart(purpose: str, name: str, other_purpose: str,
     one.purpose, other.purpose = purpose, other_purpose
     is_same = (purpose, name) == (other_purpose, other_name)
     assert (one.get_salt(name) == other.get_salt(other_name)) is is_same
+
+
+def test_names_in_turn() -> None:
+    """Where the name differs from request to request, each keeps a codec of its own, whichever was asked for last."""
+    interface, settings = make_interface(), Settings({"SECRET_KEY": KEY})
+    codec = interface.get_codec(settings, "a")
+    token = codec.seal(codec.pack(b"{}"), START)
+    with pytest.raises(BadToken):
+        interface.get_codec(settings, "b").unseal(token)
+    assert interface.get_codec(settings, "a").unseal(token)[1:] == (START, 0)
 
 
 def test_value_under_another_name() -> None:
