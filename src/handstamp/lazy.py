@@ -209,7 +209,7 @@ class SecureCookieSession(SessionMixin):
             return None  # it cannot be written; saving says why
 
     def find_changed_keys(self) -> list[str]:
-        """Return the keys of a session that opened whose value would be written otherwise than it was read, or not."""
+        """Return the keys of a session that opened which would be written otherwise than they were read, or no more."""
         self._read()
         return [key for key in self.touched if self._has_changed(key)]
 
