@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-import waitress  # type: ignore[import-untyped]
+import waitress
 
 from handstamp import SecureCookieSession, SecureCookieSessionInterface, SessionMiddleware, Settings
 

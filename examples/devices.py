@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-import waitress  # type: ignore[import-untyped]
+import waitress
 from webob import Request
 
 from handstamp import SessionEnded, SessionMiddleware

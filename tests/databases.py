@@ -20,8 +20,8 @@ POSTGRESQL = "/usr/lib/postgresql"
 
 
 @contextmanager
-def run_sqlite(directory: Path) -> Iterator[str]:
-    """Use a file; yield its url."""
+def run_sqlite(directory: Path, port: int | None = None) -> Iterator[str]:
+    """Use a file, which has no port; yield its url."""
     directory.mkdir(exist_ok=True)
     yield f"sqlite:///{directory / 'sessions.sqlite'}"
 

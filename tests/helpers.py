@@ -11,10 +11,14 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
-from kinds import KEY, START, Key, current, make_interface, make_salt
+from kinds import KEY as KEY
+from kinds import START as START
+from kinds import Key, current, make_salt
+from kinds import make_interface as make_interface
 from kinds import stock_serializer as stock_serializer
 
-from handstamp import SessionInterface, SessionMiddleware, payload
+from handstamp import SessionInterface, SessionMiddleware
+from handstamp import payload as payload
 from handstamp.middleware import Environ, WSGIApp
 
 OLD_KEY = "the key of last year, no secret"
@@ -44,7 +48,7 @@ class Clock:
 
 def on_clock(interface: AnyInterface, clock: Clock) -> AnyInterface:
     """Give an interface its clock."""
-    interface.now = clock  # type: ignore[method-assign]
+    interface.now = clock  # type: ignore[method-assign]  # as users may do, too
     return interface
 
 

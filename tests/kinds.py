@@ -11,7 +11,7 @@ import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, overload
 
 import pytest
 from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
@@ -82,7 +82,7 @@ def stock_serializer(
             return int(at)
 
     return URLSafeTimedSerializer(
-        list(keys) or [KEY],
+        list[Any](keys) or KEY,  # of str and of bytes at once, which the annotation leaves out
         salt=salt or f"handstamp.signed:{len(name)}:{name}",
         serializer=_Text,
         signer=Signer,
@@ -188,12 +188,20 @@ def testing(name: str) -> Iterator[Kind]:
         _current.pop()
 
 
-def make_interface(base: type[AnyInterface] = SecureCookieSessionInterface) -> AnyInterface:  # type: ignore[assignment]
+@overload
+def make_interface() -> SecureCookieSessionInterface: ...
+
+
+@overload
+def make_interface(base: type[AnyInterface]) -> AnyInterface: ...
+
+
+def make_interface(base: type[Any] = SecureCookieSessionInterface) -> Any:
     """Make an interface of the kind that is tested: the stock one, or what a subclass makes of it."""
     stock = current().interface
     if issubclass(stock, base):
         return stock()
-    made: type[AnyInterface] = type(base.__name__, (base, stock), {})
+    made = type(base.__name__, (base, stock), {})
     return made()
 
 

@@ -141,7 +141,7 @@ def django_forge(text: str) -> str:
             return obj.encode("latin-1")
 
     salt = "django.contrib.sessions.backends.signed_cookies"
-    return in_django(lambda: signing.dumps(text, salt=salt, serializer=Plain, compress=True), OLD_KEY)  # type: ignore[arg-type]
+    return in_django(lambda: signing.dumps(text, salt=salt, serializer=Plain, compress=True), OLD_KEY)
 
 
 def secure_cookie_line(data: Mapping[str, Any], key: str = OLD_KEY, **options: Any) -> str:
@@ -149,7 +149,7 @@ def secure_cookie_line(data: Mapping[str, Any], key: str = OLD_KEY, **options: A
     from benchmarks.peers import import_secure_cookie
     from werkzeug import Response
 
-    class Cookie(import_secure_cookie().SecureCookie):  # type: ignore[name-defined,misc]
+    class Cookie(import_secure_cookie().SecureCookie):  # type: ignore[misc]  # known at run time only
         def serialize(self, expires: Any = None) -> str:
             return str(super().serialize(expires).decode())  # today's Response takes no bytes
 
@@ -165,7 +165,7 @@ def secure_cookie_forge(text: str) -> str:
     class Plain:
         dumps = staticmethod(str)
 
-    class Cookie(import_secure_cookie().SecureCookie):  # type: ignore[name-defined,misc]
+    class Cookie(import_secure_cookie().SecureCookie):  # type: ignore[misc]  # known at run time only
         serialization_method = Plain
 
     return str(Cookie({"key": text}, OLD_KEY).serialize().decode())

@@ -64,7 +64,7 @@ def test_no_exception_of_a_value() -> None:
         def __repr__(self) -> str:
             raise OSError
 
-        __str__ = __eq__ = __hash__ = __format__ = __repr__  # type: ignore[assignment]
+        __str__ = __eq__ = __hash__ = __format__ = __repr__  # type: ignore[assignment]  # none is ever called
 
     search = Search(lambda value: False, 3)
     assert list(search.find_culprits("session", [Hostile()])) == [("session[0]", "Hostile")]

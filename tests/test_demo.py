@@ -75,7 +75,7 @@ class Visitor:
         try:
             text = b"".join(chunks).decode()
         finally:
-            chunks.close()  # type: ignore[attr-defined]
+            chunks.close()  # type: ignore[attr-defined]  # the validator's have one
         reply = Reply(int(head[0].split()[0]), head[1], text)
         self.keep(reply.all("Set-Cookie"))
         return reply

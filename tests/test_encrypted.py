@@ -43,7 +43,7 @@ VECTOR = (
 )
 
 #: Payload, time, key and salt of tokens with that nonce.
-VECTORS = {
+VECTORS: dict[str, tuple[bytes, int, str | bytes, bytes]] = {
     VECTOR: (TEXT, START, KEY, SALT),
     "AAECAwQFBgcICQoLeLjghgRbm3a6ow0Cl6HO9fBfCpw649vj3jl7MpJ8P_KwXD4K"
     "HFhPjXs0dNkncSuxZVez1UQe6zjIeL3t0NdXGmQjMFU2envfHixXv5oRdsE": (b"{}", 0, KEY, SALT),
@@ -198,7 +198,7 @@ def test_every_bit_flipped() -> None:
     for bit in range(len(whole) * 8):
         flipped = bytearray(whole)
         flipped[bit // 8] ^= 1 << bit % 8
-        assert reason_of(spell(flipped)) == RejectReason.BAD_SIGNATURE
+        assert reason_of(spell(bytes(flipped))) == RejectReason.BAD_SIGNATURE
 
 
 def test_every_truncation() -> None:
@@ -269,7 +269,7 @@ def ask(interface: SecureCookieSessionInterface, cookie: str) -> dict[str, Any]:
         start_response("200 OK", [])
         return [b""]
 
-    interface.now = lambda: float(START)  # type: ignore[method-assign]
+    interface.now = lambda: float(START)  # type: ignore[method-assign]  # a clock for this one
     middleware = SessionMiddleware(app, {"SECRET_KEY": KEY}, session_interface=interface)
     Request.blank("/", headers={"Cookie": f"session={cookie}"}).get_response(middleware)
     return seen

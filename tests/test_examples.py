@@ -8,9 +8,10 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from unittest import mock
 from wsgiref.validate import validator
 
@@ -76,11 +77,11 @@ def call(app: WSGIApp) -> Visitor:
 def validate_inside(middleware: SessionMiddleware) -> SessionMiddleware:
     """Put wsgiref.validate between handstamp and the example, which still finds its session where it looks."""
 
-    def put_back(environ: Environ, start_response: Callable[..., object]) -> object:
+    def put_back(environ: Environ, start_response: Any) -> Iterable[bytes]:
         environ["session"] = environ["handstamp.session"]
-        return middleware.app(environ, start_response)  # type: ignore[arg-type]
+        return middleware.app(environ, start_response)
 
-    return SessionMiddleware(validator(put_back), middleware.settings, environ_key="handstamp.session")  # type: ignore[arg-type]
+    return SessionMiddleware(validator(put_back), middleware.settings, environ_key="handstamp.session")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -116,7 +117,8 @@ def test_cookie_names(load: Callable[[str], ModuleType]) -> None:
 def test_how_to_reach_it(name: str) -> None:
     """The first line of each example says where the session is, and the code that is run looks there."""
     source = (FRAMEWORKS / f"{name}.py").read_text(encoding="utf-8")
-    (place,) = re.findall(r'session is ([\w.]+)\["session"\]', ast.get_docstring(ast.parse(source)).splitlines()[0])  # type: ignore[union-attr]
+    first_line = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+    (place,) = re.findall(r'session is ([\w.]+)\["session"\]', first_line)
     expression = place.split(".")[-1] + '["session"]'
     assert expression in source.partition('"""')[2].partition('"""')[2]
     assert f"{name}:application" in source or f"--app {name} " in source

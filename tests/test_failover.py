@@ -58,10 +58,16 @@ def check_replicas(ports: Sequence[int]) -> None:
     assert not [each for each in statistics if b"cmdstat_eval" in each]
 
 
+def ask_sentinel(port: int, **options: Any) -> Any:
+    """Return the client that Sentinel finds."""
+    sentinels: Any = Sentinel  # which has no annotations
+    return sentinels([("127.0.0.1", port)], socket_timeout=options["socket_timeout"]).master_for("sessions", **options)
+
+
 @pytest.fixture
 def sentinel(tmp_path: Path) -> Iterator[tuple[RedisStore, list[int]]]:
     with run_sentinel(tmp_path) as (port, ports):
-        client = Sentinel([("127.0.0.1", port)], socket_timeout=1).master_for("sessions", socket_timeout=1)
+        client = ask_sentinel(port, socket_timeout=1)
         with client:
             yield RedisStore(client), ports
 
@@ -97,7 +103,7 @@ class TestRedisStoreBySentinel(StoreContract):
     @pytest.fixture(params=[False, True], ids=["bytes", "text"])
     def store(self, port: int, request: pytest.FixtureRequest) -> Iterator[RedisStore]:
         options = {"socket_timeout": 5, "decode_responses": request.param}
-        with Sentinel([("127.0.0.1", port)], socket_timeout=5).master_for("sessions", **options) as client:
+        with ask_sentinel(port, **options) as client:
             yield RedisStore(client)
 
     def damage(self, store: Any, handle: str) -> None:

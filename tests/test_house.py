@@ -15,6 +15,7 @@ from types import ModuleType
 import pytest
 
 import handstamp
+import handstamp.stores
 import handstamp.testing
 
 ROOT = Path(__file__).parent.parent
@@ -181,6 +182,13 @@ def is_session_error(kind: object) -> bool:
 def test_types_are_marked() -> None:
     """Type checkers are told that the package is annotated (PEP 561)."""
     assert (PACKAGE / "py.typed").is_file()
+
+
+def test_users_types_are_checked() -> None:
+    """What type checkers are asked to accept uses every public name."""
+    tree = ast.parse((ROOT / "tests" / "typing_api.py").read_text(encoding="utf-8"))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert {*handstamp.__all__, *handstamp.testing.__all__, *handstamp.stores.__all__} <= used
 
 
 # -- rules ------------------------------------------------------------------------------------------------------------

@@ -264,7 +264,7 @@ class Records(SessionInterface):
         self.records: dict[str, dict[str, Any]] = {}
 
     def open_session(self, settings: Settings, request: Request) -> SessionMixin | None:
-        found = request.cookies.get(self.get_cookie_name(settings, request))
+        found = request.cookies.get(self.get_cookie_name(settings, request), "")
         record = Record(self.records.get(found, {}))
         record.id = found if found in self.records else ""
         return record

@@ -183,7 +183,7 @@ def test_file_wrapper_of_another_server() -> None:
     given = wrap(returning(body))(make_environ(**{"wsgi.file_wrapper": WrapperBody}), server.start_response)
     assert given is not body
     assert server.events == []
-    given.close()  # type: ignore[attr-defined]
+    given.close()  # type: ignore[attr-defined]  # ours has one
 
 
 def test_file_is_sent(tmp_path: Path) -> None:

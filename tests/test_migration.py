@@ -43,10 +43,9 @@ from old_libraries import (
     pyramid_line,
     secure_cookie_line,
 )
-from read_once import ReadOnceInterface
 from shared_with_flask import SharedWithFlask
 
-from handstamp import CookieTooLarge, RejectReason, SessionMiddleware, SettingsError
+from handstamp import CookieTooLarge, RejectReason, SecureCookieSessionInterface, SessionMiddleware, SettingsError
 from handstamp.cookies import CookiePolicy
 from handstamp.encrypted import EncryptedCookieSessionInterface
 from handstamp.middleware import Environ
@@ -66,14 +65,14 @@ def _now() -> int:
     return int(time.time())
 
 
-@pytest.fixture(params=OLDS.values(), ids=OLDS)
+@pytest.fixture(params=OLDS.values(), ids=list(OLDS))
 def old(request: pytest.FixtureRequest) -> Old:
     """Run a test for each old library."""
     library: Old = request.param
     return library
 
 
-def move(interface: ReadOnceInterface, *lines: str, **settings: Any) -> Site:
+def move(interface: SecureCookieSessionInterface, *lines: str, **settings: Any) -> Site:
     """Open our site to a visitor who carries old cookies."""
     site = Site({"SESSION_COOKIE_NAME": "stamp", **settings}, interface, clock=Clock(time.time()))
     for line in lines:
@@ -207,11 +206,8 @@ def test_ours_wins(old: Old) -> None:
 
 def test_encrypted(old: Old) -> None:
     """An old session may go on in an encrypted cookie."""
-
-    class Moving(old.once, EncryptedCookieSessionInterface):  # type: ignore[name-defined,misc]
-        pass
-
-    site = move(Moving(OLD_KEY), old.line(DATA))
+    moving: Any = type("Moving", (old.once, EncryptedCookieSessionInterface), {})
+    site = move(moving(OLD_KEY), old.line(DATA))
     assert without_marks(site.visit(dict).result) == DATA
     assert "." not in next(crumb.value for (name, _, _), crumb in site.browser.jar.items() if name == "stamp")
     assert without_marks(site.visit(dict).result) == DATA
@@ -303,7 +299,7 @@ def test_validate_session(old: Old) -> None:
     """``validate_session`` is asked about an old session too, and one that it refuses leaves nothing behind."""
     refused: list[RejectReason] = []
 
-    class Strict(old.once):  # type: ignore[name-defined,misc]
+    class Strict(old.once):  # type: ignore[name-defined,misc]  # known at run time only
         def validate_session(self, settings: Any, session: Any) -> bool:
             return bool(session.get("user") != 7)
 
@@ -441,7 +437,7 @@ def pickled_by_secure_cookie() -> str:
     """Have secure-cookie pickle, as it did before 0.1."""
     from benchmarks.peers import import_secure_cookie
 
-    class Cookie(import_secure_cookie().SecureCookie):  # type: ignore[name-defined,misc]
+    class Cookie(import_secure_cookie().SecureCookie):  # type: ignore[misc]  # known at run time only
         serialization_method = pickle
 
     return f"session={Cookie({'trap': Trap()}, OLD_KEY).serialize().decode()}"
@@ -560,7 +556,7 @@ def test_shared_with_flask() -> None:
 def test_shared_types() -> None:
     """Both sides see the same types."""
     line = flask_line({**TYPES, "markup": Markup("<b>")}, KEY)
-    site = move(SharedWithFlask(), line, SESSION_COOKIE_NAME="session")  # type: ignore[arg-type]
+    site = move(SharedWithFlask(), line, SESSION_COOKIE_NAME="session")
     assert site.visit(dict).result == {**TYPES, "markup": Markup("<b>")}
 
 
@@ -660,7 +656,12 @@ def test_beside_beaker_hostile(value: str, tmp_path: Path) -> None:
 
 def test_beside_beaker_untouched(tmp_path: Path) -> None:
     """Who carries no cookie of Beaker's is not looked at."""
-    app = move_from_beaker(lambda environ, start_response: start_response("200 OK", list(TEXT)) and [b""], ["user"])
+
+    def say_nothing(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", list(TEXT))
+        return [b""]
+
+    app = move_from_beaker(say_nothing, ["user"])
     wrapped = SessionMiddleware(beaker_app(app, type="file", data_dir=str(tmp_path)), {"SECRET_KEY": KEY})
     assert Browser(wrapped).get().headers == TEXT
 
@@ -749,7 +750,7 @@ def test_secure_cookie_hash() -> None:
     """A hash other than SHA-1 is a class attribute."""
 
     class Once(SecureCookieOnce):
-        old_hash_method = staticmethod(hashlib.sha256)  # type: ignore[assignment]
+        old_hash_method = staticmethod(hashlib.sha256)
 
     assert move(Once(OLD_KEY), secure_cookie_line({"user": 7})).visit(dict).result == {}
 

@@ -70,7 +70,7 @@ def get(app: Any, cookie: str = "", path: str = "/") -> tuple[dict[str, str], by
 
     body = validator(app)(request.environ, start_response)
     text = b"".join(body)
-    body.close()
+    body.close()  # type: ignore[attr-defined]  # the validator's has one
     assert seen[0] == "200 OK"
     return dict(seen[1]), text
 
@@ -169,10 +169,10 @@ def count(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 def test_rotating_keys() -> None:
     """A session that the old key signed opens with the README's settings, and is issued with the new key."""
     old_key, new_key = "the old key of yesterday", "the new key of today"
-    names = {"old_key": old_key, "new_key": new_key}
+    names: dict[str, Any] = {"old_key": old_key, "new_key": new_key}
     exec(block_with("SECRET_KEY_FALLBACKS"), names)
     cookie = get(SessionMiddleware(count, {"SECRET_KEY": old_key}))[0]["Set-Cookie"].partition(";")[0]
-    headers, body = get(SessionMiddleware(count, names["settings"]), cookie)  # type: ignore[arg-type]
+    headers, body = get(SessionMiddleware(count, names["settings"]), cookie)
     assert body == b"2"
     assert get(SessionMiddleware(count, {"SECRET_KEY": new_key}), headers["Set-Cookie"].partition(";")[0])[1] == b"3"
 
@@ -191,12 +191,12 @@ def test_revocation() -> None:
         return [session.get("user", "nobody").encode()]
 
     middleware = SessionMiddleware(app, {"SECRET_KEY": KEY}, session_interface=names["RevocableInterface"]())
-    middleware.session_interface.now = lambda: 1000.0  # type: ignore[method-assign]
+    middleware.session_interface.now = lambda: 1000.0  # type: ignore[method-assign]  # a clock for this one
     cookie = get(middleware, path="/sign-in")[0]["Set-Cookie"].partition(";")[0]
     assert get(middleware, cookie)[1] == b"ada"
     names["valid_after"]["ada"] = datetime.fromtimestamp(1000.5, UTC)
     assert get(middleware, cookie)[1] == b"nobody"
-    middleware.session_interface.now = lambda: 1001.0  # type: ignore[method-assign]
+    middleware.session_interface.now = lambda: 1001.0  # type: ignore[method-assign]  # a clock for this one
     cookie = get(middleware, cookie, path="/sign-in")[0]["Set-Cookie"].partition(";")[0]
     assert get(middleware, cookie)[1] == b"ada"
 

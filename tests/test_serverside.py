@@ -7,8 +7,9 @@ import gc
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -47,7 +48,7 @@ from handstamp import (
     payload,
 )
 from handstamp.serverside import ServerSideSession, ServerSideSessionInterface
-from handstamp.stores import MemoryStore, Record
+from handstamp.stores import Change, MemoryStore, Record
 from handstamp.testing import make_cookie, read_cookie, session_transaction
 
 VERBS = ("load", "create", "update", "delete", "find")
@@ -152,6 +153,16 @@ def get(key: str) -> Callable[[Any], Any]:
     return lambda session: session.get(key)
 
 
+def label(device: str, session: Any) -> None:
+    session["device"] = device
+    session.owner = 7
+
+
+def take_all(steps: Iterable[Step], session: Any) -> None:
+    for step in steps:
+        step(session)
+
+
 def own(owner: object) -> Callable[[Any], None]:
     return lambda session: setattr(session, "owner", owner)
 
@@ -206,7 +217,12 @@ def test_nested_change(shop: Shop) -> None:
     shop.visit(lambda session: session.update(cart=[1], other=2))
     updates: list[Any] = []
     update = shop.store.update
-    shop.store.update = lambda *args: updates.append(args[2]) or update(*args)
+
+    def note(handle: str, hash: str, change: Change) -> bool:
+        updates.append(change)
+        return update(handle, hash, change)
+
+    shop.store.update = note  # type: ignore[method-assign]  # a spy
     shop.visit(lambda session: session["cart"].append(2))
     assert [dict(change.fields) for change in updates] == [{'"cart"': "[1,2]"}]
     assert shop.visit(dict).result == {"cart": [1, 2], "other": 2}
@@ -324,7 +340,7 @@ def test_handle(shop: Shop) -> None:
 
 def test_handle_is_taken(shop: Shop) -> None:
     """A new record whose handle is taken already is an error with a word, not a session."""
-    shop.store.create = lambda *args: False  # type: ignore[method-assign]
+    shop.store.create = lambda *args: False  # type: ignore[method-assign]  # a fault
     with pytest.raises(StoreError, match=r"the session record [0-9a-f]{16} is there already"):
         shop.visit(sign_in)
 
@@ -432,7 +448,7 @@ def test_other_cookie_does_not_shadow(shop: Shop) -> None:
 def test_all_tokens_refused(shop: Shop) -> None:
     """Where no token opens, nothing of any record is left in the session."""
     shop.visit(lambda session: (sign_in(session), own("ada")(session)))
-    shop.interface.validate_session = lambda settings, session: False  # type: ignore[method-assign]
+    shop.interface.validate_session = lambda settings, session: False  # type: ignore[method-assign]  # a hook
     found = shop.visit(lambda session: (dict(session), session.owner, session.handle, session.new)).result
     assert found == ({}, None, None, True)
 
@@ -680,7 +696,7 @@ def test_is_kept_from_request_to_request(requests: list[list[Step]]) -> None:
     shop = Shop()
     model: dict[str, Any] = {}
     for steps in requests:
-        shop.visit(lambda session, steps=steps: [step(session) for step in steps])
+        shop.visit(partial(take_all, steps))
         for step in steps:
             step(model)
         assert payload.fingerprint(shop.visit(dict).result) == payload.fingerprint(model)
@@ -751,7 +767,7 @@ def test_owner_is_a_change(shop: Shop) -> None:
 def test_sessions(shop: Shop) -> None:
     """The sessions of an owner are listed, last seen first, with what a page needs to label them."""
     for device in ("phone", "laptop"):
-        shop.visit(lambda session, device=device: (session.update(device=device), own(7)(session)))
+        shop.visit(partial(label, device))
         shop.browser.jar.clear()
         shop.clock.advance(MINUTE)
     laptop, phone = shop.interface.sessions(7)
@@ -760,7 +776,7 @@ def test_sessions(shop: Shop) -> None:
     assert phone.created == phone.seen == datetime.fromtimestamp(START, UTC)
     assert laptop.seen == datetime.fromtimestamp(START + MINUTE, UTC)
     with pytest.raises(TypeError):
-        laptop.data["device"] = "mine"  # type: ignore[index]
+        laptop.data["device"] = "mine"  # type: ignore[index]  # wrong on purpose
 
 
 def test_sessions_that_ended(shop: Shop) -> None:
@@ -900,7 +916,7 @@ def test_readonly_without_a_cookie() -> None:
 def test_wrong_policy() -> None:
     """An unknown policy is an error that names the known ones."""
     with pytest.raises(SettingsError, match="on_failure: 'ignore' is no policy; give 'raise' or 'readonly'"):
-        ServerSideSessionInterface(MemoryStore(), "ignore")  # type: ignore[arg-type]
+        ServerSideSessionInterface(MemoryStore(), "ignore")  # type: ignore[arg-type]  # wrong on purpose
 
 
 DAMAGE: dict[str, Callable[[Record], Any]] = {

@@ -389,7 +389,7 @@ def test_foreign_keys(key: str) -> None:
 
 def test_keys_that_are_no_text() -> None:
     """Even one that is no text."""
-    assert Settings({5: "five"})[5] == "five"  # type: ignore[dict-item, index]
+    assert Settings({5: "five"})[5] == "five"  # type: ignore[dict-item, index]  # wrong on purpose
 
 
 def test_flask_configuration_is_accepted_whole() -> None:

@@ -338,7 +338,7 @@ def test_errors_tell_nothing(engine: Any, caplog: pytest.LogCaptureFixture) -> N
     store = SQLAlchemyStore(engine, prefix="nowhere_")
     handle, record = make_handle(), make_record(owner=make_owner(), fields={'"secret"': '"of the visitor"'})
     change = make_change(record, fields=record.fields)
-    attempts = [
+    attempts: list[Callable[[], object]] = [
         lambda: store.load(handle),
         lambda: store.create(handle, record),
         lambda: store.update(handle, record.hash, change),

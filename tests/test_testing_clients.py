@@ -117,7 +117,7 @@ def use_werkzeug(middleware: Any, stack: ExitStack) -> Visitor:
 
 def use_flask(middleware: Any, stack: ExitStack) -> Visitor:
     site = flask.Flask(__name__)
-    site.wsgi_app = middleware  # type: ignore[method-assign]
+    site.wsgi_app = middleware  # type: ignore[method-assign]  # as Flask's manual says
     client = site.test_client()
     return Visitor(client, lambda path: client.get(path).text, "http://localhost")
 
@@ -327,7 +327,9 @@ def test_cookie_that_is_not_deleted(middleware: SessionMiddleware) -> None:
     client = werkzeug.test.Client(middleware)
     with session_transaction(client, middleware) as session:
         session["user"] = "ada"
-    client.set_cookie("session", client.get_cookie("session").value, path="/deep")  # type: ignore[union-attr]
+    kept = client.get_cookie("session")
+    assert kept is not None
+    client.set_cookie("session", kept.value, path="/deep")
     with (
         pytest.raises(SessionError, match="another cookie 'session'"),
         session_transaction(client, middleware, url="http://localhost/deep/") as session,

@@ -83,6 +83,6 @@ def test_clock_of_an_interface() -> None:
     """An interface can have the clock for good."""
 
     class Interface(SecureCookieSessionInterface):
-        now = FrozenClock(START)  # type: ignore[assignment]
+        now = FrozenClock(START)
 
     assert Interface().now() == START

@@ -140,7 +140,7 @@ def ask_werkzeug(middleware: Any, path: str, cookie: dict[str, str]) -> Any:
 
 def ask_flask(middleware: Any, path: str, cookie: dict[str, str]) -> Any:
     site = flask.Flask(__name__)
-    site.wsgi_app = middleware  # type: ignore[method-assign]
+    site.wsgi_app = middleware  # type: ignore[method-assign]  # as Flask's manual says
     return site.test_client(use_cookies=False).get(path, headers=cookie)
 
 

@@ -10,7 +10,7 @@ from flask import Flask, request
 from handstamp import SessionMiddleware
 
 app = Flask(__name__)
-app.wsgi_app = application = SessionMiddleware(
+app.wsgi_app = application = SessionMiddleware(  # type: ignore[method-assign]  # as Flask's manual says
     app.wsgi_app, {"SECRET_KEY": os.environ["SECRET_KEY"], "SESSION_COOKIE_NAME": "flask-session"}
 )
 

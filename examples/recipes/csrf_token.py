@@ -13,7 +13,8 @@ from handstamp import SessionMiddleware
 
 def csrf_token(session: Any) -> str:
     """Return the token to hide in a form. At signing in, ``session.pop("csrf")`` and ``session.renew()``."""
-    return session.setdefault("csrf", secrets.token_urlsafe(16))
+    token: str = session.setdefault("csrf", secrets.token_urlsafe(16))
+    return token
 
 
 def is_forged(request: Request) -> bool:

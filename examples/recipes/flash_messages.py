@@ -19,7 +19,8 @@ def flash(session: Session, text: str, kind: str = "info") -> None:
 
 
 def take_flashes(session: Session) -> list[tuple[str, str]]:
-    return session.pop("flashes", [])
+    flashes: list[tuple[str, str]] = session.pop("flashes", [])
+    return flashes
 
 
 @wsgify

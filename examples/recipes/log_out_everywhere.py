@@ -15,7 +15,7 @@ valid_after: dict[str, datetime] = {}  # a column of your table of users
 
 class RevocableInterface(SecureCookieSessionInterface):
     def validate_session(self, settings: Settings, session: Any) -> bool:
-        return session.created >= valid_after.get(session.get("user"), session.created)
+        return bool(session.created >= valid_after.get(session.get("user"), session.created))
 
 
 def log_out_everywhere(session: Any) -> None:

@@ -2,17 +2,19 @@
 
 import os
 import secrets
+from collections.abc import Iterable
+from typing import Any
 from wsgiref.simple_server import make_server
 
 from webob import Request, Response
 
 from handstamp import SessionInterface, SessionMiddleware, SessionMixin, Settings
 
-kept: dict[str, dict] = {}  # id -> what the session holds
+kept: dict[str, dict[str, Any]] = {}  # id -> what the session holds
 
 
 class MemoryInterface(SessionInterface):
-    class Session(dict, SessionMixin):
+    class Session(dict[str, Any], SessionMixin):
         id = ""
 
     def open_session(self, settings: Settings, request: Request) -> Session:
@@ -29,7 +31,7 @@ class MemoryInterface(SessionInterface):
             self.delete_cookie(settings, session, response)
 
 
-def app(environ, start_response):
+def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     visits = environ["session"]["visits"] = environ["session"].get("visits", 0) + 1
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [f"visit {visits}".encode()]

@@ -48,7 +48,9 @@ class SessionMiddleware:
     ) -> None:
         self.app = app
         self.settings = settings if isinstance(settings, Settings) else Settings(settings or {})
-        self.session_interface = SecureCookieSessionInterface() if session_interface is None else session_interface
+        self.session_interface: SessionInterface = (
+            SecureCookieSessionInterface() if session_interface is None else session_interface
+        )
         self.environ_key = environ_key
         if not self.settings.key_ring and isinstance(self.session_interface, SecureCookieSessionInterface):
             get_logger().warning("SECRET_KEY is not set, so sessions are unavailable; %s", NEW_KEY)

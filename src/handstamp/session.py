@@ -51,10 +51,12 @@ class SessionMixin(MutableMapping[str, Any]):
         """Return the data as a dict."""
         return dict(self)
 
-    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+    # The types are as narrow as those of dict, else no checker accepts ``class Session(dict, SessionMixin)``.
+
+    def __or__(self, other: dict[str, Any]) -> dict[str, Any]:
         return dict(self) | dict(other) if isinstance(other, Mapping) else NotImplemented
 
-    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+    def __ror__(self, other: dict[str, Any]) -> dict[str, Any]:
         return dict(other) | dict(self) if isinstance(other, Mapping) else NotImplemented
 
     def renew(self) -> None:

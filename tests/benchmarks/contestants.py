@@ -67,7 +67,7 @@ def without_session(action: Action) -> WSGIApplication:
 
 def webob_parser(action: Action) -> WSGIApplication:
     """Parse the Cookie header as webob does, and do nothing with it."""
-    from webob.cookies import parse_cookie
+    from webob.cookies import parse_cookie  # type: ignore[attr-defined]  # the stubs leave it out
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         for _ in parse_cookie(environ.get("HTTP_COOKIE", "")):

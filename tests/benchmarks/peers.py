@@ -38,11 +38,11 @@ def flask(action: Action) -> WSGIApplication:
     app.config.update(SECRET_KEY=SECRET_KEY, PERMANENT_SESSION_LIFETIME=LIFETIME, SESSION_COOKIE_SAMESITE="Lax")
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        session = interface.open_session(app, Request(environ))  # type: ignore[arg-type]
+        session = interface.open_session(app, Request(environ))  # type: ignore[arg-type]  # of werkzeug, as Flask's are
         if run is not None:
             run(session)
         response = Response(BODY, content_type=CONTENT_TYPE)
-        interface.save_session(app, session, response)  # type: ignore[arg-type]
+        interface.save_session(app, session, response)  # type: ignore[arg-type]  # likewise
         return response(environ, start_response)
 
     return application
@@ -133,7 +133,8 @@ def django(action: Action) -> WSGIApplication:
         response: Any = middleware(WSGIRequest(environ))
         cookies = [("Set-Cookie", cookie.OutputString()) for cookie in response.cookies.values()]
         start_response(STATUS, [*response.items(), *cookies])
-        return response  # type: ignore[no-any-return]
+        body: Iterable[bytes] = response
+        return body
 
     return application
 
@@ -193,11 +194,11 @@ def secure_cookie(action: Action) -> WSGIApplication:
 
     module: Any = import_secure_cookie()
 
-    class Cookie(module.SecureCookie):  # type: ignore[misc]
+    class Cookie(module.SecureCookie):  # type: ignore[misc]  # known at run time only
         hash_method = staticmethod(hashlib.sha256)
 
         def serialize(self, expires: Any = None) -> str:
-            return super().serialize(expires).decode()  # type: ignore[no-any-return]
+            return str(super().serialize(expires).decode())
 
     run = action.run
 

@@ -11,7 +11,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
 
@@ -75,17 +76,15 @@ class Load:
         kept = self.written.setdefault(handle, {})
         for turn in range(9):
             fields = {f'"{turn}"': str(turn)}
-            if self._try(
-                "write",
-                lambda fields=fields: self._store.update(handle, record.hash, make_change(record, fields=fields)),
-            ):
+            change = make_change(record, fields=fields)
+            if self._try("write", partial(self._store.update, handle, record.hash, change)):
                 kept.update(fields)
         if int.from_bytes(handle.encode()) % 3 == 0 and self._try("delete", lambda: self._store.delete(handle)):
             self.deleted.add(handle)
 
-    def _try(self, verb: str, attempt: object) -> bool:
+    def _try(self, verb: str, attempt: Callable[[], object]) -> bool:
         try:
-            is_done = bool(attempt())  # type: ignore[operator]
+            is_done = bool(attempt())
         except StoreError:
             is_done, verb = False, f"{verb} failed"
         with self._lock:

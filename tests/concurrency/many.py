@@ -44,7 +44,8 @@ def fill_at_once(port: int, number: int, processes: int, owner: str = "") -> flo
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         tasks = [(port, number // processes, owner and f"{owner}{process}.") for process in range(processes)]
         pool.starmap(fill, tasks, chunksize=1)
-    return (client.info("memory")["used_memory"] - before) / (number // processes * processes)
+    used: int = client.info("memory")["used_memory"] - before
+    return used / (number // processes * processes)
 
 
 def measure_access(store: RedisStore, handle: str, record: Record, number: int = 50) -> float:

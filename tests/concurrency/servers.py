@@ -10,8 +10,8 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))  # where the helpers of the tests are
 
-from databases import DATABASES
-from redis_servers import run_redis
+from databases import DATABASES as DATABASES
+from redis_servers import run_redis as run_redis
 
 
 @contextmanager

@@ -154,7 +154,8 @@ def django(run: Run, url: str) -> Any:
         response: Any = middleware(WSGIRequest(environ))
         cookies = [("Set-Cookie", cookie.OutputString()) for cookie in response.cookies.values()]
         start_response("200 OK", [*response.items(), *cookies])
-        return response
+        body: Iterable[bytes] = response
+        return body
 
     return application
 

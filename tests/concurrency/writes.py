@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from .servers import DATABASES, running
 from .visitors import SITES, Visitor
@@ -18,6 +19,10 @@ class Count(NamedTuple):
     lost: int
 
 
+def _write_key(key: str, session: Any) -> None:
+    session[key] = 1
+
+
 def write(name: str, url: str, cookie: str, process: int, number: int) -> list[str]:
     """Write one key after the other, a request each; return those that were acknowledged."""
     visitor = Visitor(SITES[name], url)
@@ -25,7 +30,7 @@ def write(name: str, url: str, cookie: str, process: int, number: int) -> list[s
     for turn in range(number):
         visitor.cookie = cookie
         key = f"{process}.{turn}"
-        visitor.visit(lambda session, key=key: session.__setitem__(key, 1))  # type: ignore[misc]
+        visitor.visit(partial(_write_key, key))
         acknowledged.append(key)
     return acknowledged
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from handstamp import SessionMiddleware
-from handstamp.middleware import Environ, Headers, StartResponse
+from handstamp.caching import Headers
+from handstamp.middleware import Environ, StartResponse
 
 from .site import DAY, KEY, NOW, OLD_KEY, StoppedClock, call, derive_key, encode, encode_time, make_environ, sign
 from .target import Reader, Target, pack

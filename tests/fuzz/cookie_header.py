@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from handstamp import CookieTooLarge, SessionMiddleware
+from handstamp.caching import Headers
 from handstamp.cookies import MAX_COOKIE
-from handstamp.middleware import Environ, Headers, StartResponse
+from handstamp.middleware import Environ, StartResponse
 
 from .makers import ENCRYPTED, SIGNED, STYLES, Kind, Maker
 from .site import DAY, KEY, OLD_KEY, STRANGE_KEY, call, find_cookies, make_environ

@@ -97,11 +97,11 @@ def _read_dict(reader: Reader) -> Settings:
 
 def _read_strings(reader: Reader) -> Settings:
     prefix = reader.pick(("", "", "handstamp.", "x_"))
-    values = {}
+    values: dict[str, str] = {}
     while reader and len(values) < _MOST:
         key = str(_key(reader))
         spelled = reader.pick((key, key.lower(), prefix + key, prefix + key.lower()))
-        values[spelled] = reader.pick((_text, lambda reader: reader.pick(_WORDS)))(reader)
+        values[spelled] = _text(reader) if reader.pick((True, False)) else reader.pick(_WORDS)
     return Settings.from_strings(values, prefix)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 from handstamp import SecureCookieSessionInterface
-from handstamp.middleware import Environ, Headers
+from handstamp.caching import Headers
+from handstamp.middleware import Environ
 
 NOW = 1_700_000_000
 DAY = 24 * 3600

@@ -7,29 +7,33 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from plain import app  # type: ignore[import-not-found]
+from plain import app
 
 from handstamp import SessionMiddleware, Settings
 
 #: The pages that send the file, and what each does with the session first.
-FILES = {"/file": lambda session: None, "/file-after-a-look": lambda session: session.get("user")}
+FILES: dict[str, Callable[[Any], object]] = {
+    "/file": lambda session: None,
+    "/file-after-a-look": lambda session: session.get("user"),
+}
 
 
 def pages(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Send the file, or what the example says."""
     look = FILES.get(environ["PATH_INFO"])
     if look is None:
-        body: Iterable[bytes] = app(environ, start_response)
+        body: Iterable[bytes] = app(environ, start_response)  # type: ignore[no-untyped-call]  # as its readers write
         return body
     look(environ["session"])
     path = Path(os.environ["LIVE_FILE"])
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(path.stat().st_size))])
-    environ["live.file"] = environ["wsgi.file_wrapper"](path.open("rb"), 65536)
-    return environ["live.file"]  # type: ignore[no-any-return]
+    file: Iterable[bytes] = environ["wsgi.file_wrapper"](path.open("rb"), 65536)
+    environ["live.file"] = file
+    return file
 
 
 middleware = SessionMiddleware(pages, Settings.from_strings(os.environ, prefix="HANDSTAMP_"))

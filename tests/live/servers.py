@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import itsdangerous
 import webob
@@ -177,7 +177,8 @@ def run(
 def stop(process: subprocess.Popen[bytes]) -> None:
     """End a process; one that runs the server as its child ends when that ends."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    traced = process.args[0] == "strace"  # type: ignore[index]
+    command: Any = process.args
+    traced = command[0] == "strace"
     for pid in map(int, children.read_text().split()) if traced and process.poll() is None else [process.pid]:
         if process.poll() is None:
             os.kill(pid, signal.SIGTERM)
@@ -199,7 +200,7 @@ def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(0.02)
         else:
             return
-    raise RuntimeError(f"{process.args} does not listen:\n{log.read_text(errors='replace')}")
+    raise RuntimeError(f"{process.args!r} does not listen:\n{log.read_text(errors='replace')}")
 
 
 # -- Apache -----------------------------------------------------------------------------------------------------------
@@ -235,7 +236,7 @@ def prepare_apache(directory: Path, port: int) -> str | None:
     code = directory / "code"
     for package in (handstamp, webob, itsdangerous):
         shutil.copytree(
-            Path(package.__file__).parent, code / package.__name__, ignore=shutil.ignore_patterns("__pycache__")
+            Path(str(package.__file__)).parent, code / package.__name__, ignore=shutil.ignore_patterns("__pycache__")
         )
     shutil.copytree(ROOT / "tests" / "live", code / "live", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(FRAMEWORKS / "plain.py", code)

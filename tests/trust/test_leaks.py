@@ -10,6 +10,7 @@ import logging
 import traceback
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -231,9 +232,13 @@ def _signed_junk(witness: Witness) -> None:
         witness.visit(_site(make_interface(Loud)), cookie=f"session={sign(text, key=KEY)}")
 
 
+def _write_basket(value: object, session: Any) -> None:
+    session.update(basket=[VALUE], more=value)
+
+
 def _cannot_be_saved(witness: Witness) -> None:
     for value in ({1: VALUE}, object(), [VALUE + "\ud800"], float("nan"), VALUE * 1000):
-        witness.visit(_site(), lambda s, value=value: s.update(basket=[VALUE], more=value))
+        witness.visit(_site(), partial(_write_basket, value))
     witness.visit(_site(), lambda s: s.update(user=[VALUE] * 20_000))
     witness.visit(_site(), lambda s: s.update(user=list(map(str, range(2000)))))
     witness.visit(_site(), lambda s: s.update(_created=VALUE))
@@ -262,7 +267,7 @@ def _too_late(witness: Witness) -> None:
     witness.secrets |= tell_token(cookie.partition("=")[2])
     for app in (late, late_look):
         middleware = SessionMiddleware(app, SETTINGS, session_interface=_interface())
-        witness.call(lambda middleware=middleware: list(_start(middleware, cookie)))
+        witness.call(partial(_answer, middleware, cookie))
 
 
 def _broken_applications(witness: Witness) -> None:
@@ -285,15 +290,15 @@ def _broken_applications(witness: Witness) -> None:
     witness.secrets |= tell_token(cookie.partition("=")[2])
     for app in (fails, starts_twice, never_starts, inner):
         middleware = SessionMiddleware(app, SETTINGS, session_interface=_interface())
-        witness.call(lambda middleware=middleware: list(_start(middleware, cookie)))
+        witness.call(partial(_answer, middleware, cookie))
 
 
 def _interface() -> SecureCookieSessionInterface:
     return on_clock(make_interface(), Clock())
 
 
-def _start(middleware: SessionMiddleware, cookie: str) -> Iterable[bytes]:
-    return middleware(make_environ(HTTP_COOKIE=cookie), lambda *head: lambda data: None)
+def _answer(middleware: SessionMiddleware, cookie: str) -> list[bytes]:
+    return list(middleware(make_environ(HTTP_COOKIE=cookie), lambda *head: lambda data: None))
 
 
 def _warnings(witness: Witness) -> None:
@@ -316,11 +321,11 @@ def _wrong_settings(witness: Witness) -> None:
         {"SECRET_KEY": KEY, "SESSION_COOKIE_NAME": "a b", "PERMANENT_SESSION_LIFETIME": -1},
     ]
     for values in wrong:
-        witness.call(lambda values=values: Settings(values))
-        witness.call(lambda values=values: SessionMiddleware(_never, values))
+        witness.call(partial(Settings, values))
+        witness.call(partial(SessionMiddleware, _never, values))
     for text in (SHORT, f"{FALLBACK}\n{SHORT}", KEY):
-        witness.call(lambda text=text: Settings.from_strings({"secret_key": text, "secret_key_fallbacks": text}))
-        witness.call(lambda text=text: Settings.from_strings({"X_SECRET_KEYS": text}, prefix="X_"))
+        witness.call(partial(Settings.from_strings, {"secret_key": text, "secret_key_fallbacks": text}))
+        witness.call(partial(Settings.from_strings, {"X_SECRET_KEYS": text}, prefix="X_"))
 
 
 def _never(environ: Any, start_response: Any) -> Iterable[bytes]:

@@ -66,7 +66,7 @@ class Recording(SecureCookieSessionInterface):
             self.seen.append("unpacked")
             return unpack(content)
 
-        codec.unpack = record  # type: ignore[method-assign]
+        codec.unpack = record  # type: ignore[method-assign]  # a spy
         return codec
 
     @staticmethod
