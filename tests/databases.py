@@ -99,7 +99,7 @@ def open_way(place: Path) -> None:
 
 def run_quietly(command: Sequence[str]) -> None:
     """Run a command, and show what it says if it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd="/")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd="/", check=False)
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {done.stderr}")
 

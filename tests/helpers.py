@@ -255,20 +255,20 @@ class Site:
         self.clock = clock or Clock()
         self.interface = on_clock(interface or make_interface(), self.clock)
         self.middleware = SessionMiddleware(
-            self._app, {**SETTINGS, **(settings or {})}, session_interface=self.interface
+            self.app, {**SETTINGS, **(settings or {})}, session_interface=self.interface
         )
         self.browser = Browser(self.middleware, scheme=scheme)
         self.headers = list(headers)
-        self._action: Action = bool
+        self.action: Action = bool
         self._result: object = None
 
-    def _app(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        self._result = self._action(environ["session"])
+    def app(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        self._result = self.action(environ["session"])
         start_response("200 OK", self.headers)
         return [b"done"]
 
     def visit(self, action: Action, **extra: Any) -> Answer:
         """Have the application do something with its session."""
-        self._action = action
+        self.action = action
         answer = self.browser.get(**extra)
         return answer._replace(result=self._result)

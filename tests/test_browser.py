@@ -315,8 +315,9 @@ def test_restart(web: Web, playwright: Playwright, tmp_path: Path) -> None:
         assert (go(page, SHOP), go(page, NEWS)) == ("Ada", "nobody")
 
 
+@pytest.mark.usefixtures("web")  # without a site
 @pytest.mark.parametrize(("size", "kept"), [(4096, 1), (4097, 0)])
-def test_size_by_hand(size: int, kept: int, web: Web, page: Page) -> None:
+def test_size_by_hand(size: int, kept: int, page: Page) -> None:
     """The browser keeps 4096 bytes of name and value, and not one more."""
     set_by_hand(page, SHOP, f"session={'x' * (size - len('session'))}; Path=/")
     assert len(jar(page)) == kept

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from concurrency import overlaps, throughput, writes
@@ -58,7 +57,7 @@ def test_throughput_does_the_work(url: str) -> None:
     }
 
 
-def test_begins_before_the_race(tmp_path: Path) -> None:
+def test_begins_before_the_race() -> None:
     """A site that answers with an error stops the count: nothing is taken for acknowledged."""
     with pytest.raises(Exception, match="Redis failed"):
         writes.count("handstamp", "redis://127.0.0.1:1/0", 1, 1)

@@ -42,6 +42,7 @@ class Store(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
+        self.created = 0
         self.meanwhile: Any = None
 
     def load(self, handle: str) -> Record | None:
@@ -50,6 +51,10 @@ class Store(MemoryStore):
             act, self.meanwhile = self.meanwhile, None
             act(handle)
         return record
+
+    def create(self, handle: str, record: Record) -> bool:
+        self.created += 1
+        return super().create(handle, record)
 
 
 class Device(Browser):
@@ -142,9 +147,10 @@ def test_anonymous_page_stores_nothing(app: Any, store: Store) -> None:
     """Whoever is not signed in and only looks costs no record and gets no cookie."""
     device = Device(app)
     assert b"You are not signed in." in device.get().body
-    assert device.jar == {}
+    assert (device.jar, store.created) == ({}, 0)
     device.get("/sign-in")
     assert device.jar != {}
+    assert store.created == 1
 
 
 def test_hostile_texts_are_text(app: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -177,6 +179,17 @@ def test_every_error_is_public() -> None:
 def is_session_error(kind: object) -> bool:
     """Tell whether something is a class of handstamp's errors."""
     return isinstance(kind, type) and issubclass(kind, handstamp.SessionError)
+
+
+PUBLIC_THINGS = [getattr(package, name) for package in [*PUBLIC, handstamp.stores] for name in package.__all__]
+
+
+@pytest.mark.parametrize("thing", PUBLIC_THINGS, ids=lambda thing: thing.__name__)
+def test_annotations_resolve(thing: Any) -> None:
+    """What reads annotations at run time finds each name of a public one."""
+    methods = [each for each in vars(thing).values() if inspect.isfunction(each)] if isinstance(thing, type) else []
+    for annotated in (thing, *methods):
+        get_type_hints(annotated)  # else a NameError
 
 
 def test_types_are_marked() -> None:

@@ -630,7 +630,8 @@ def test_subprocess() -> None:
     answer = Site(clock=Clock(time.time())).visit(lambda session: session.update(visits=1))
     command = [sys.executable, "-W", "ignore", "-m", "handstamp", "inspect", "--json"]
     environ = {**os.environ, "SECRET_KEY": KEY}
-    result = subprocess.run(command, input=f"Cookie: {answer.cookie}", capture_output=True, text=True, env=environ)
+    pipes: dict[str, Any] = {"capture_output": True, "text": True, "env": environ}
+    result = subprocess.run(command, input=f"Cookie: {answer.cookie}", check=True, **pipes)
     assert result.stderr == ""
     assert (result.returncode, json.loads(result.stdout)["cookies"][0]["payload"]["visits"]) == (0, 1)
 

@@ -974,7 +974,7 @@ def test_leaves_no_garbage(shop: Shop) -> None:
     try:
         for action in (bool, dict, put("n", [1]), renew, end, sign_in):
             environ = make_environ(HTTP_COOKIE=shop.browser.cookie_header())
-            shop._action = action
+            shop.action = action
             list(shop.middleware(environ, lambda *args: bytes))
             del environ
             assert gc.collect() == 0
@@ -1021,7 +1021,7 @@ def test_leaks_nothing(caplog: pytest.LogCaptureFixture) -> None:
 def test_head_is_whole(shop: Shop) -> None:
     """Inside wsgiref.validate the head is whole."""
     on_clock(shop.interface, Clock())
-    shop._action = sign_in
+    shop.action = sign_in
     answer = serve(shop.middleware, make_environ())
     assert answer.status == "200 OK"
     assert answer.attributes == {"path": "/", "httponly": "", "samesite": "Lax"}

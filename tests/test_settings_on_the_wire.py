@@ -227,7 +227,7 @@ ERRORS: list[tuple[str, Any, dict[str, Any]]] = [
 def test_error(key: str, value: object, others: dict[str, Any]) -> None:
     """A wrong value of a setting is an error that begins with the setting, when the middleware is made."""
     with pytest.raises(SettingsError) as caught:
-        SessionMiddleware(Site({})._app, {"SECRET_KEY": KEY, **others, key: value})
+        SessionMiddleware(Site({}).app, {"SECRET_KEY": KEY, **others, key: value})
     assert [problem.partition(":")[0] for problem in caught.value.problems] == [key]
 
 

@@ -224,7 +224,8 @@ def test_error_in_the_block(visitor: Visitor, middleware: SessionMiddleware) -> 
     assert visitor.get("/visit") == "nobody 2"
 
 
-def test_late_change(kind: object) -> None:
+@pytest.mark.usefixtures("kind")
+def test_late_change() -> None:
     """After the block, however it ended, a change is refused: it would be lost."""
     middleware = wrap(make_interface())
     client = webtest.TestApp(middleware)
@@ -340,7 +341,8 @@ def test_cookie_that_is_not_deleted(middleware: SessionMiddleware) -> None:
 # -- what is left alone -----------------------------------------------------------------------------------------------
 
 
-def test_no_change_no_cookie(kind: object) -> None:
+@pytest.mark.usefixtures("kind")
+def test_no_change_no_cookie() -> None:
     """Looking at a session that is not there makes none."""
     middleware = wrap(make_interface())
     client = webtest.TestApp(middleware)
@@ -349,7 +351,8 @@ def test_no_change_no_cookie(kind: object) -> None:
     assert client.cookies == {}
 
 
-def test_other_cookies(kind: object) -> None:
+@pytest.mark.usefixtures("kind")
+def test_other_cookies() -> None:
     """Other cookies of the client stay."""
     middleware = wrap(make_interface())
     client = webtest.TestApp(middleware)
@@ -362,8 +365,9 @@ def test_other_cookies(kind: object) -> None:
     assert list(client.cookies) == ["theme"]
 
 
+@pytest.mark.usefixtures("kind")
 @pytest.mark.parametrize("name", ["app", "session_interface", "settings"])
-def test_middleware_stays_as_it_was(kind: object, name: str) -> None:
+def test_middleware_stays_as_it_was(name: str) -> None:
     """Neither the middleware nor the client is another one afterwards."""
     middleware = wrap(make_interface())
     client = werkzeug.test.Client(middleware)
@@ -377,7 +381,8 @@ def test_middleware_stays_as_it_was(kind: object, name: str) -> None:
 # -- errors -----------------------------------------------------------------------------------------------------------
 
 
-def test_session_that_cannot_be_saved(kind: object) -> None:
+@pytest.mark.usefixtures("kind")
+def test_session_that_cannot_be_saved() -> None:
     """What the application could not save, a test cannot either."""
     middleware = wrap(make_interface())
     client = webtest.TestApp(middleware)

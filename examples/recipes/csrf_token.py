@@ -13,8 +13,7 @@ from handstamp import SessionMiddleware
 
 def csrf_token(session: Any) -> str:
     """Return the token to hide in a form. At signing in, ``session.pop("csrf")`` and ``session.renew()``."""
-    token: str = session.setdefault("csrf", secrets.token_urlsafe(16))
-    return token
+    return str(session.setdefault("csrf", secrets.token_urlsafe(16)))
 
 
 def is_forged(request: Request) -> bool:

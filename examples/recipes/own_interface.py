@@ -1,8 +1,6 @@
 """An interface of your own: sessions in a dict of this process, under a random id that the cookie holds."""
 
 import os
-import secrets
-from collections.abc import Iterable
 from typing import Any
 from wsgiref.simple_server import make_server
 
@@ -20,7 +18,7 @@ class MemoryInterface(SessionInterface):
     def open_session(self, settings: Settings, request: Request) -> Session:
         id = request.cookies.get(self.get_cookie_name(settings, request), "")
         session = self.Session(kept.get(id, {}))
-        session.id = id if session else secrets.token_urlsafe(16)
+        session.id = id if session else os.urandom(16).hex()
         return session
 
     def save_session(self, settings: Settings, session: Session, response: Response) -> None:
@@ -31,7 +29,7 @@ class MemoryInterface(SessionInterface):
             self.delete_cookie(settings, session, response)
 
 
-def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+def app(environ: Any, start_response: Any) -> list[bytes]:
     visits = environ["session"]["visits"] = environ["session"].get("visits", 0) + 1
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [f"visit {visits}".encode()]

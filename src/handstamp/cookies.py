@@ -76,7 +76,7 @@ _TOKEN = frozenset(ascii_letters + digits + "!#$%&'*+-.^_`|~")
 # RFC 6265 4.1.1 allows any printable ASCII but ";" in a path; "," is left out, since some joined headers with it.
 _PATH = frozenset(map(chr, range(32, 127))) - {";", ","}
 # The cookie-octets of RFC 6265 4.1.1 stay, all else becomes zero: a value may be long, and this takes the least time.
-_OCTETS = bytes(byte if 33 <= byte < 127 and byte not in b'",;\\' else 0 for byte in range(256))
+_OCTETS = bytes(byte if byte in range(33, 127) and byte not in b'",;\\' else 0 for byte in range(256))
 
 _SAMESITE = ("Strict", "Lax", "None")
 

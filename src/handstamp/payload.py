@@ -116,10 +116,12 @@ def _is_json(values: Iterable[Any], levels: int) -> bool:
         if kind is dict:
             if not _STR_ONLY.issuperset(map(type, value)) or _looks_tagged(value):
                 return False
-            value = value.values()
-        elif kind is not list:
+            inner = value.values()
+        elif kind is list:
+            inner = value
+        else:
             return False
-        if not _is_json(value, levels - 1):
+        if not _is_json(inner, levels - 1):
             return False
     return True
 

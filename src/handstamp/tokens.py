@@ -30,6 +30,9 @@ _PACK_WELL_FROM = 2800
 # Characters of a time: itsdangerous writes up to eight bytes.
 _MAX_TIME = 11
 
+# Fewer characters of base64 hold no byte.
+_MIN_PART = 2
+
 
 #: What a token held: the packed payload, when it was issued (whole seconds since 1970), and the key that fitted (0: the
 #: current one, n: the n-th fallback).
@@ -153,7 +156,7 @@ def split_token(token: str) -> tuple[bytes, bytes, bytes, bytes]:
     signed, _, signature = text.rpartition(b".")
     content, _, time = standard[: len(signed)].rpartition(b".")
     # Three segments, of which the first may begin with a dot.
-    if content.rfind(b".") > 0 or len(content) < 2 or not 2 <= len(time) <= _MAX_TIME or not signature:
+    if content.rfind(b".") > 0 or len(content) < _MIN_PART or not _MIN_PART <= len(time) <= _MAX_TIME or not signature:
         raise BadToken(RejectReason.MALFORMED)
     return signed, content, time, signature
 
