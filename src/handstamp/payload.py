@@ -116,12 +116,10 @@ def _is_json(values: Iterable[Any], levels: int) -> bool:
         if kind is dict:
             if not _STR_ONLY.issuperset(map(type, value)) or _looks_tagged(value):
                 return False
-            inner = value.values()
-        elif kind is list:
-            inner = value
-        else:
+            value = value.values()  # noqa: PLW2901  # from here on it goes the way of a list
+        elif kind is not list:
             return False
-        if not _is_json(inner, levels - 1):
+        if not _is_json(value, levels - 1):
             return False
     return True
 
