@@ -96,6 +96,19 @@ def test_quotes_stay() -> None:
     assert find_values('session="x"', "session") == ['"x"']
 
 
+@pytest.mark.parametrize("value", ["XvX", "\x0bv\x0c", "\xa0v\x85"], ids=["letters", "controls", "Latin-1"])
+def test_blanks_and_tabs_alone_are_cut(value: str) -> None:
+    """Around a value blanks and tabs are cut, as in RFC 6265bis 5.6, and nothing else is."""
+    assert find_values(f"session= \t{value}\t ;", "session") == [value]
+
+
+@pytest.mark.parametrize("before", ["X", "\x0b", "\xa0"], ids=["letter", "control", "Latin-1"])
+def test_blanks_and_tabs_alone_stand_before_a_name(before: str) -> None:
+    """A name with anything but blanks and tabs before it is another name."""
+    assert find_values(f"a=b; {before}session=x", "session") == []
+    assert find_values(f"{before}session=x", "session") == []
+
+
 def find_values_slowly(header: str, name: str) -> list[str]:
     """Return what find_values should, in the obvious way."""
     pairs = [pair.strip(" \t") for pair in header.split(";")]

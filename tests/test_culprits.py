@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -49,6 +50,20 @@ def test_cycle_ends() -> None:
     loop: list[Any] = []
     loop += [loop, 1j]
     assert find({"a": loop}) == [("session['a'][0]", "list that contains itself"), ("session['a'][1]", "complex")]
+
+
+def test_cycle_through_dicts_ends() -> None:
+    """A dict that contains itself is found where it does, however many lie between."""
+    loop: dict[str, Any] = {}
+    loop["a"] = {"b": loop}
+    assert find(loop) == [("session['a']['b']", "dict that contains itself")]
+
+
+@pytest.mark.parametrize("value", [float("inf"), Decimal("sNaN")], ids=repr)
+def test_number_is_named(value: float | Decimal) -> None:
+    """Of a number that cannot be written the description says which it is."""
+    search = Search(lambda value: False, 3)
+    assert list(search.find_culprits("session", [value])) == [("session[0]", f"{type(value).__name__} {value}")]
 
 
 def test_depth_is_bounded() -> None:

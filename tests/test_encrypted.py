@@ -20,7 +20,7 @@ from handstamp.exceptions import BadToken, RejectReason
 if "CI" not in os.environ:
     pytest.importorskip("cryptography", reason="encrypted cookies need the extra 'encryption'")
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -165,6 +165,16 @@ def test_known_answer_opens(token: str) -> None:
     made = EncryptingCodec([OLD, key], salt)
     content, *rest = made.unseal(token)
     assert (made.unpack(content), *rest) == (text, issued, 1)
+
+
+def test_empty_box() -> None:
+    """A nonce and a tag of zeros around nothing open no session, and the cipher takes them under no key.
+
+    OpenSSL before 4.0.1 left such a tag unchecked (CVE-2026-45446).
+    """
+    assert reason_of(spell(NONCE + bytes(16))) is RejectReason.MALFORMED
+    with pytest.raises(InvalidTag):
+        AESGCMSIV(bytes(32)).decrypt(NONCE, bytes(16), SALT)
 
 
 def test_by_hand() -> None:

@@ -291,6 +291,7 @@ def test_every_character_counts(token: str) -> None:
         f"e30.{'A' * 12}.sig",
         "e30.AQ.sig.sig",
         "a.e30.AQ.sig",
+        ".a.e30.AQ.sig",
         f'"{TOKEN}"',
         f" {TOKEN}",
         f"{TOKEN}\n",
@@ -370,6 +371,14 @@ def test_whole_contents() -> None:
     assert (open_content("e30"), open_content("eyJhIjoxfQ")) == (b"{}", b'{"a":1}')
 
 
+def test_time_ends_in_a_letter() -> None:
+    """Of base64 the padding alone is cut: a time keeps its last letter."""
+    codec = make_codec()
+    token = codec.seal(b"e30", 0x100017)
+    assert token.split(".")[1] == "EAAX"
+    assert codec.unseal(token) == (b"e30", 0x100017, 0)
+
+
 @given(st.text() | st.text(alphabet=ALPHABET + ".=").map(lambda text: f"{text}.ZVPxAA.x"))
 def test_any_text(token: str) -> None:
     """No text that was not signed opens, and none raises anything else."""
@@ -408,6 +417,33 @@ def test_packed_where_it_saves(length: int) -> None:
     assert content.startswith(b".")
     assert len(content) < length / 5
     assert codec.unpack(content) == b"a" * length
+
+
+@pytest.mark.parametrize(("length", "packed"), [(127, False), (128, True)])
+def test_short_payload_is_not_packed(length: int, packed: bool) -> None:
+    """Below 128 bytes packing is not tried, whatever it would save."""
+    assert make_codec().pack(b"a" * length).startswith(b".") is packed
+
+
+@pytest.mark.parametrize(("length", "level"), [(2799, 1), (2800, 9)])
+def test_packed_well_where_it_counts(length: int, level: int) -> None:
+    """A payload that would not fit into a cookie unpacked is packed as small as zlib can, a smaller one as fast."""
+    choose = random.Random(0)
+    words = [f"{choose.randrange(1000)} " for _ in range(60)]
+    payload = "".join(choose.choices(words, k=length)).encode()[:length]
+    assert zlib.compress(payload, 1) != zlib.compress(payload, 9)
+    assert make_codec().pack(payload) == pack_by_hand(zlib.compress(payload, level))
+
+
+def test_packed_where_it_saves_a_byte() -> None:
+    """With its dot a packed payload is shorter than the payload, by one byte at least; else it stays plain."""
+    gains = set()
+    for more in range(40):
+        payload = noise(200) + b"a" * more
+        packed = zlib.compress(payload, 1)
+        gains.add(gain := len(payload) - len(packed) - 1)
+        assert make_codec().pack(payload) == (pack_by_hand(packed) if gain > 0 else b64encode(payload).rstrip(b"="))
+    assert {-1, 0, 1} <= gains
 
 
 @given(st.binary(min_size=1), st.integers(min_value=1, max_value=500))
