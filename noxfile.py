@@ -36,18 +36,6 @@ def choose_hash() -> str:
     return str(secrets.randbelow(2**32))
 
 
-#: What covers a store, beside Python packages.
-SERVERS = {"src/handstamp/stores/redis.py": "redis-server"}
-
-
-def leave_out(session: nox.Session) -> list[str]:
-    """Tell coverage to leave out the stores whose server is missing: their tests were skipped, with a word."""
-    missing = {path: server for path, server in SERVERS.items() if shutil.which(server) is None}
-    for path, server in missing.items():
-        session.warn(f"there is no {server}, so {path} is not counted")
-    return [f"--omit={','.join(missing)}"] if missing else []
-
-
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check the style of all Python code."""
@@ -75,8 +63,8 @@ def tests(session: nox.Session) -> None:
     # A data file for each interpreter, so that none profits from what another has covered.
     session.env["COVERAGE_FILE"] = f".coverage.{session.python}"
     session.env["PYTHONHASHSEED"] = choose_hash()
-    session.run("pytest", "--numprocesses=auto", "--cov", "--cov-report=")
-    session.run("coverage", "report", *leave_out(session))
+    # It fails below 100 %; tests/conftest.py leaves out, by name, what a missing program would cover.
+    session.run("pytest", "--numprocesses=auto", "--cov")
 
 
 @nox.session

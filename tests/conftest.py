@@ -1,8 +1,9 @@
 """What holds for every test."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import kinds
+import missing
 import pytest
 from hypothesis import settings
 
@@ -12,6 +13,34 @@ settings.load_profile("handstamp")
 
 # The steps of the examples assert as tests do.
 pytest.register_assert_rewrite("scenario")
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)  # inside of what pytest-cov does there: counting is its last step
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Leave modules out of the coverage, by name, whose tests were skipped for want of a program."""
+    result = yield
+    plugins = session.config.pluginmanager
+    reporter, cov = plugins.get_plugin("terminalreporter"), plugins.get_plugin("_cov")
+    if reporter and cov and cov.cov_controller and (uncovered := missing.find_uncovered(skipped(reporter))):
+        omit = [f"*/{module}" for module in uncovered]
+        cov.cov_controller.combining_cov.set_option("report:omit", omit)
+    return result
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what was skipped, a line for each reason, and what therefore does not count."""
+    reports = skipped(terminalreporter)
+    for line in missing.tell_skipped(reports):
+        terminalreporter.write_line(line, yellow=True)
+    if terminalreporter.config.pluginmanager.has_plugin("_cov"):
+        for module, reason in missing.find_uncovered(reports).items():
+            terminalreporter.write_line(f"{reason}: src/{module} is left out of the coverage", yellow=True)
+
+
+def skipped(reporter: pytest.TerminalReporter) -> missing.Reports:
+    """Return the reports of what was skipped."""
+    reports: missing.Reports = reporter.stats.get("skipped", ())
+    return reports
 
 
 @pytest.fixture(scope="module", params=kinds.KINDS)

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from missing import need
 
-if "CI" not in os.environ:
-    for _module in ("sqlalchemy", "psycopg", "pymysql"):
-        pytest.importorskip(_module, reason="SQLAlchemyStore needs the extra 'sqlalchemy', and drivers")
+need("sqlalchemy", "psycopg", "pymysql")
 
 from databases import DATABASES
 from helpers import DAY
