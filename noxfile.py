@@ -31,9 +31,10 @@ def install(session: nox.Session, *groups: str) -> None:
     session.install("--editable", ".[encryption,redis,sqlalchemy]", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
-def choose_hash() -> str:
-    """Return another hash each time: the tests' names hold sets, in an order that all processes must share."""
-    return str(secrets.randbelow(2**32))
+def choose_hash(session: nox.Session) -> None:
+    """Order sets otherwise in each run, and tell how, so that what fails can be run again."""
+    session.env["PYTHONHASHSEED"] = str(secrets.randbelow(2**32))
+    session.log(f"PYTHONHASHSEED={session.env['PYTHONHASHSEED']}")
 
 
 @nox.session
@@ -62,7 +63,7 @@ def tests(session: nox.Session) -> None:
         return
     # A data file for each interpreter, so that none profits from what another has covered.
     session.env["COVERAGE_FILE"] = f".coverage.{session.python}"
-    session.env["PYTHONHASHSEED"] = choose_hash()
+    choose_hash(session)
     # It fails below 100 %; tests/conftest.py leaves out, by name, what a missing program would cover.
     session.run("pytest", "--numprocesses=auto", "--cov")
 
@@ -99,7 +100,7 @@ def test_installed(session: nox.Session, wheel: Path, venv: Path) -> None:
     extras = ",".join(PYPROJECT["project"]["optional-dependencies"])
     groups = nox.project.dependency_groups(PYPROJECT, "tests")
     session.run(*install, f"{wheel}[{extras}]", *groups, external=True)
-    session.env["PYTHONHASHSEED"] = choose_hash()
+    choose_hash(session)
     args = session.posargs or QUICK
     # The benchmark's contestants, which people also move in from, are not installed here.
     peers = ("--ignore=tests/benchmarks", "--ignore=tests/test_migration.py", "--ignore=tests/test_concurrency.py")
