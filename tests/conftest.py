@@ -34,7 +34,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(line, yellow=True)
     if terminalreporter.config.pluginmanager.has_plugin("_cov"):
         for module, reason in missing.find_uncovered(reports).items():
-            terminalreporter.write_line(f"{reason}: src/{module} is left out of the coverage", yellow=True)
+            terminalreporter.write_line(f"{reason}: {module} is left out of the coverage", yellow=True)
 
 
 def skipped(reporter: pytest.TerminalReporter) -> missing.Reports:
