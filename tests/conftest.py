@@ -5,10 +5,10 @@ from collections.abc import Generator, Iterator
 import kinds
 import missing
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# A law is not a race: how long an example takes depends on the machine.
-settings.register_profile("handstamp", settings(), deadline=None)
+# A law is not a race: how long an example takes, or is made, depends on the machine.
+settings.register_profile("handstamp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("handstamp")
 
 # The steps of the examples assert as tests do.
