@@ -218,6 +218,32 @@ def test_comes_back(database: str, tmp_path: Path) -> None:
         engine.dispose()
 
 
+def test_driver_error_on_connecting(tmp_path: Path) -> None:
+    """An error that comes bare from the driver, as while the isolation level is set, is tried again, then a StoreError.
+
+    SQLAlchemy wraps it elsewhere; a server that went away brings it, and here the engine's first steps do.
+    """
+    failures = 0
+
+    def fail(connection: Any) -> None:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            connection.close()  # nobody else would
+            raise sqlite3.OperationalError("gone")
+
+    with using(f"sqlite:///{tmp_path / 'sessions.sqlite'}") as engine:
+        store = SQLAlchemyStore(engine)
+        store.create_schema()
+        event.listen(engine, "engine_connect", fail)
+        failures = 1
+        assert store.load(make_handle()) is None
+        assert failures == 0
+        failures = 100
+        with pytest.raises(StoreError, match="OperationalError"):
+            store.load(make_handle())
+
+
 def test_deleting_nothing_spares_what_comes(url: str, engine: Any) -> None:
     """A session that is created while nothing is deleted under its handle keeps its fields."""
     if url.startswith("sqlite"):
