@@ -20,10 +20,11 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     """Leave modules out of the coverage, by name, whose tests were skipped for want of a program."""
     result = yield
     plugins = session.config.pluginmanager
+    cov, reporter = plugins.get_plugin("_cov"), plugins.get_plugin("terminalreporter")
     is_worker = hasattr(session.config, "workerinput")  # pytest-xdist's, which sees a part
-    if not is_worker and (cov := plugins.get_plugin("_cov")) and cov.cov_controller:
-        uncovered = missing.find_uncovered(skipped(plugins.get_plugin("terminalreporter")))
-        cov.cov_controller.combining_cov.set_option("report:omit", [f"*/{module}" for module in uncovered] or None)
+    uncovered = missing.find_uncovered(skipped(reporter)) if reporter and not is_worker else {}
+    if uncovered and cov and cov.cov_controller:
+        cov.cov_controller.combining_cov.set_option("report:omit", [f"*/{module}" for module in uncovered])
     return result
 
 

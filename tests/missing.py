@@ -45,8 +45,8 @@ def need(*packages: str) -> None:
 
 def read_reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     """Return why something was skipped."""
-    *_, reason = report.longrepr  # type: ignore[misc]  # pytest: of what was skipped it is a path, a line and the reason
-    return str(reason).removeprefix("Skipped: ")
+    place = report.longrepr  # of what was skipped: a path, a line and the reason
+    return str(place[2] if isinstance(place, tuple) else place).removeprefix("Skipped: ")
 
 
 def count(number: int, noun: str) -> str:
@@ -61,7 +61,7 @@ def tell_skipped(reports: Reports) -> list[str]:
         noun = "test" if isinstance(report, pytest.TestReport) else "module"
         kinds.setdefault(read_reason(report), Counter())[noun] += 1
     return [
-        f"{reason}: {' and '.join(count(number, f'{noun}') for noun, number in sorted(counts.items()))} skipped"
+        f"{reason}: {' and '.join(count(number, noun) for noun, number in sorted(counts.items()))} skipped"
         for reason, counts in sorted(kinds.items())
     ]
 
