@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -78,7 +79,8 @@ def package(session: nox.Session) -> None:
         (wheel,), (sdist,) = dist.glob("*.whl"), dist.glob("*.tar.gz")
         session.run("twine", "check", "--strict", str(wheel), str(sdist))
         session.run("check-wheel-contents", str(wheel))
-        shutil.unpack_archive(sdist, place, filter="data")
+        # PEP 706; Debian 12's Python is older than that.
+        shutil.unpack_archive(sdist, place, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
         session.chdir(Path(place, sdist.name.removesuffix(".tar.gz")))
         shutil.rmtree("src")
         test_installed(session, wheel, Path(place, "venv"))
