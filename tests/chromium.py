@@ -35,9 +35,9 @@ def run_playwright() -> Iterator[Playwright]:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        skip_or_fail("playwright is not installed")
+        skip_or_fail("playwright")
     if CHROMIUM is None:
-        skip_or_fail("there is no Chromium on this machine")
+        skip_or_fail("chromium")
     with sync_playwright() as playwright:
         yield playwright
 

@@ -1,17 +1,47 @@
 """What holds for every test."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import kinds
+import missing
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# A law is not a race: how long an example takes depends on the machine.
-settings.register_profile("handstamp", settings(), deadline=None)
+# A law is not a race: how long an example takes, or is made, depends on the machine.
+settings.register_profile("handstamp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("handstamp")
 
 # The steps of the examples assert as tests do.
 pytest.register_assert_rewrite("scenario")
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)  # inside of what pytest-cov does there: counting is its last step
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Leave modules out of the coverage, by name, whose tests were skipped for want of a program."""
+    result = yield
+    plugins = session.config.pluginmanager
+    cov, reporter = plugins.get_plugin("_cov"), plugins.get_plugin("terminalreporter")
+    is_worker = hasattr(session.config, "workerinput")  # pytest-xdist's, which sees a part
+    uncovered = missing.find_uncovered(skipped(reporter)) if reporter and not is_worker else {}
+    if uncovered and cov and cov.cov_controller:
+        cov.cov_controller.combining_cov.set_option("report:omit", [f"*/{module}" for module in uncovered])
+    return result
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what was skipped, a line for each reason, and what therefore does not count."""
+    reports = skipped(terminalreporter)
+    for line in missing.tell_skipped(reports):
+        terminalreporter.write_line(line, yellow=True)
+    if terminalreporter.config.pluginmanager.has_plugin("_cov"):
+        for module, reason in missing.find_uncovered(reports).items():
+            terminalreporter.write_line(f"{reason}: {module} is left out of the coverage", yellow=True)
+
+
+def skipped(reporter: pytest.TerminalReporter) -> missing.Reports:
+    """Return the reports of what was skipped."""
+    reports: missing.Reports = reporter.stats.get("skipped", ())
+    return reports
 
 
 @pytest.fixture(scope="module", params=kinds.KINDS)

@@ -29,7 +29,7 @@ def run_sqlite(directory: Path, port: int | None = None) -> Iterator[str]:
 @contextmanager
 def run_postgresql(directory: Path, port: int | None = None) -> Iterator[str]:
     """Run a server, as another user if we are root, which it refuses to be; yield its url."""
-    programs = find_programs("initdb", "postgres")
+    programs = find_programs("postgresql", "initdb", "postgres")
     port = port or find_ports(1)[0]
     data = directory / "data"
     user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
@@ -53,7 +53,7 @@ def run_postgresql(directory: Path, port: int | None = None) -> Iterator[str]:
 @contextmanager
 def run_mariadb(directory: Path, port: int | None = None) -> Iterator[str]:
     """Run a server; yield its url."""
-    programs = find_programs("mariadb-install-db", "mariadbd")
+    programs = find_programs("mariadb-server", "mariadb-install-db", "mariadbd")
     port = port or find_ports(1)[0]
     data = directory / "data"
     user = ["--user=root"] if os.geteuid() == 0 else []
@@ -77,13 +77,13 @@ def run_mariadb(directory: Path, port: int | None = None) -> Iterator[str]:
 DATABASES = {"sqlite": run_sqlite, "postgresql": run_postgresql, "mariadb": run_mariadb}
 
 
-def find_programs(*names: str) -> list[str]:
-    """Find programs, on the PATH or where PostgreSQL's are."""
+def find_programs(server: str, *names: str) -> list[str]:
+    """Find programs of a server, on the PATH or where PostgreSQL's are."""
     places = sorted(Path(POSTGRESQL).glob("*/bin"), reverse=True)
     path = os.pathsep.join([*map(str, places), os.environ["PATH"], "/usr/sbin"])
     found = [shutil.which(name, path=path) for name in names]
     if None in found:
-        skip_or_fail(f"there is no {' and no '.join(names)} on this machine")
+        skip_or_fail(server)
     return [program for program in found if program is not None]
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar, overload
 
-import pytest
 from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
+from missing import need
 
 from handstamp import SecureCookieSessionInterface
 
@@ -167,21 +167,11 @@ def current() -> Kind:
 
 
 @contextmanager
-def needing_extra() -> Iterator[None]:
-    """Skip the tests with a word where an import fails for want of an extra; in CI that is an error."""
-    try:
-        yield
-    except ImportError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"without handstamp[encryption]: {error}", allow_module_level=True)
-
-
-@contextmanager
 def testing(name: str) -> Iterator[Kind]:
     """Have what the tests make be of a kind."""
-    with needing_extra():
-        _current.append(KINDS[name]())
+    if name == "encrypted":
+        need("cryptography")
+    _current.append(KINDS[name]())
     try:
         yield current()
     finally:

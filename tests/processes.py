@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 PATIENCE = 30  # seconds
 
 
+#: Below those that the system gives to clients: no connection takes a port before the program that it was found for.
+_PORTS = range(10_000, 32_768)
+_found: set[int] = set()
+# Not the generator that hypothesis seeds: processes that test at once would all look at the same ports.
+_chance = random.SystemRandom()
+
+
 def find_ports(number: int) -> list[int]:
-    """Find free ports."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
-        return [each.getsockname()[1] for each in sockets]
+    """Find free ports, none of which was found before: its program may not have started yet."""
+    ports: list[int] = []
+    while len(ports) < number:
+        port = _chance.choice(_PORTS)
+        if port not in _found and is_free(port):
+            _found.add(port)
+            ports.append(port)
+    return ports
+
+
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens on a port."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def run_redis(directory: Path, *options: str, port: int | None = None, settings:
     """Run a server; yield its port."""
     program = shutil.which("redis-server")
     if program is None:
-        skip_or_fail("there is no redis-server on this machine")
+        skip_or_fail("redis-server")
     port = port or find_ports(1)[0]
     directory.mkdir(exist_ok=True)
     place = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory)]

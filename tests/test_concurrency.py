@@ -7,13 +7,10 @@ from collections.abc import Iterator
 import pytest
 from concurrency import overlaps, throughput, writes
 from concurrency.visitors import Visitor, handstamp
-from missing import skip_or_fail
+from missing import need
 from redis_servers import run_redis
 
-try:
-    import redis  # noqa: F401
-except ImportError:
-    skip_or_fail("RedisStore needs the extra 'redis'")
+need("redis")
 
 
 @pytest.fixture(scope="module")

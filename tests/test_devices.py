@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import pytest
 from helpers import HOUR, KEY, Answer, Browser, Clock
-from missing import skip_or_fail
+from missing import need
 
 from handstamp.stores import MemoryStore, Record
 
@@ -396,6 +396,5 @@ def test_store_is_chosen_by_the_environment() -> None:
     """Without an address sessions are kept in memory, with one in Redis."""
     assert type(program.make_store(None)) is MemoryStore
     assert type(program.make_store("")) is MemoryStore
-    if importlib.util.find_spec("redis") is None:
-        skip_or_fail("redis-py is not installed")
+    need("redis")
     assert type(program.make_store("redis://127.0.0.1:1/0")).__name__ == "RedisStore"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
 from chromium import make_options, run_playwright
-from missing import skip_or_fail
+from missing import need
 from programs import run_example
 from redis_servers import run_redis
 
@@ -39,8 +38,7 @@ def address(
     with ExitStack() as stack:
         environ = {}
         if request.param == "redis":
-            if find_spec("redis") is None:
-                skip_or_fail("redis-py is not installed")
+            need("redis")
             port = stack.enter_context(run_redis(tmp_path_factory.mktemp("redis")))
             environ = {"REDIS_URL": f"redis://127.0.0.1:{port}/0"}
         yield f"http://127.0.0.1:{stack.enter_context(run_example('devices.py', **environ))}"

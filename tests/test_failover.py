@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from missing import skip_or_fail
+from missing import need
 
-try:
-    import redis
-except ImportError:
-    skip_or_fail("RedisStore needs the extra 'redis'")
+need("redis")
 
+import redis
 from concurrency.failover import fail_over
 from processes import wait_until
 from redis.cluster import LoadBalancingStrategy

@@ -67,7 +67,7 @@ def run(program: str, directory: Path, settings: Mapping[str, str]) -> Iterator[
 @pytest.fixture(autouse=True)
 def _needs_nginx() -> None:
     if nginx.NGINX is None:
-        skip_or_fail("there is no nginx on this machine")
+        skip_or_fail("nginx")
 
 
 def is_secure(send: Send) -> bool:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
-import pytest
+from missing import need
 from programs import run_example
 from redis_servers import run_redis
 
-if "CI" not in os.environ:
-    pytest.importorskip("redis", reason="the example needs the extra 'redis'")
+need("redis")
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from missing import need
 
-if "CI" not in os.environ:
-    pytest.importorskip("redis", reason="RedisStore needs the extra 'redis'")
+need("redis")
 
 import redis
 from redis.backoff import NoBackoff

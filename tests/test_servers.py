@@ -83,7 +83,7 @@ def test_server_gets_its_own_wrapper(name: str, directory: Path, file: Path) -> 
 def test_kernel_copies_the_file(name: str, directory: Path, file: Path) -> None:
     """Where a server has the kernel copy files, all of the file goes by sendfile(2), session read or not."""
     if shutil.which("strace") is None:
-        skip_or_fail("there is no strace on this machine")
+        skip_or_fail("strace")
     calls = directory / "calls"
     calls.touch(0o666)
     calls.chmod(0o666)

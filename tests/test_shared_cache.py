@@ -126,7 +126,7 @@ def app() -> App:
 def visit(app: App, tmp_path: Path) -> Iterator[Callable[[str], Visitor]]:
     """Give a visitor of a name, who comes through the cache."""
     if nginx.NGINX is None:
-        skip_or_fail("there is no nginx on this machine")
+        skip_or_fail("nginx")
     wrapped = validator(SessionMiddleware(app, SETTINGS))
     with listening(wrapped) as app_port, nginx.run(tmp_path, SITE, "port", app_port=app_port) as (port,):
         yield lambda name: Visitor(port, name)

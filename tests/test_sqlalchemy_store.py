@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from missing import need
 
-if "CI" not in os.environ:
-    for _module in ("sqlalchemy", "psycopg", "pymysql"):
-        pytest.importorskip(_module, reason="SQLAlchemyStore needs the extra 'sqlalchemy', and drivers")
+need("sqlalchemy", "psycopg", "pymysql")
 
 from databases import DATABASES
 from helpers import DAY
@@ -217,6 +216,32 @@ def test_comes_back(database: str, tmp_path: Path) -> None:
         # Nobody asked while it was away: the pool's connection is dead and does not know.
         assert store.load(handle) == kept
         engine.dispose()
+
+
+def test_driver_error_on_connecting(tmp_path: Path) -> None:
+    """An error that comes bare from the driver, as while the isolation level is set, is tried again, then a StoreError.
+
+    SQLAlchemy wraps it elsewhere; a server that went away brings it, and here the engine's first steps do.
+    """
+    failures = 0
+
+    def fail(connection: Any) -> None:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            connection.close()  # nobody else would
+            raise sqlite3.OperationalError("gone")
+
+    with using(f"sqlite:///{tmp_path / 'sessions.sqlite'}") as engine:
+        store = SQLAlchemyStore(engine)
+        store.create_schema()
+        event.listen(engine, "engine_connect", fail)
+        failures = 1
+        assert store.load(make_handle()) is None
+        assert failures == 0
+        failures = 100
+        with pytest.raises(StoreError, match="OperationalError"):
+            store.load(make_handle())
 
 
 def test_deleting_nothing_spares_what_comes(url: str, engine: Any) -> None:

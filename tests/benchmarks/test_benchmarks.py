@@ -45,7 +45,7 @@ def installed(contestant: Contestant) -> Contestant:
     try:
         contestant.build(Action())
     except ImportError as error:
-        skip_or_fail(f"{contestant.title}: {error}")
+        skip_or_fail(error.name or contestant.title)
     return contestant
 
 

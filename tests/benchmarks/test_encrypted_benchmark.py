@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from kinds import needing_extra
-from missing import skip_or_fail
+from missing import need, skip_or_fail
 
 from . import __main__, encrypted
 from .cases import CASES, LARGE, NEW, SMALL, does_the_work
@@ -30,8 +29,7 @@ from .encrypted import (
 )
 from .measure import Results
 
-with needing_extra():
-    import handstamp.encrypted  # noqa: F401
+need("cryptography")
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the contestants' own warnings are not ours to mend
 
@@ -47,7 +45,7 @@ def make(key: str) -> Codec:
     try:
         return {**OF_DATA, **CIPHERS}[key]()
     except ImportError as error:
-        skip_or_fail(f"{key}: {error}")
+        skip_or_fail(error.name or key)
 
 
 @pytest.mark.parametrize("data", [SMALL, NEW, LARGE], ids=["small", "new", "large"])

@@ -103,14 +103,14 @@ MODULES = Path("/usr/lib/apache2/modules")
 
 
 def find_missing(name: str) -> str:
-    """Say what of a server is not on this machine; nothing, if it is all there."""
+    """Name what of a server is not on this machine; nothing, if it is all there."""
     if name == "mod_wsgi":
-        return "" if APACHE and (MODULES / "mod_wsgi.so").exists() else "there is no Apache with mod_wsgi here"
+        return "" if APACHE and (MODULES / "mod_wsgi.so").exists() else "apache2 with mod_wsgi"
     package = SERVERS[name].package
     try:
         return package and version(package) and ""
     except ModuleNotFoundError:
-        return f"{package} is not installed"
+        return package
 
 
 # -- starting and stopping --------------------------------------------------------------------------------------------

@@ -144,7 +144,8 @@ def _exchange_with_jar(jar: Jar, url: str, lines: Iterable[str]) -> str:
     message = Message()
     for line in lines:
         message["Set-Cookie"] = line  # adds to those that are there
-    jar.extract_cookies(addinfourl(BytesIO(), message, url), request)
+    with addinfourl(BytesIO(), message, url) as response:
+        jar.extract_cookies(response, request)
     return request.get_header("Cookie", "")
 
 
