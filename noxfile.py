@@ -95,7 +95,7 @@ def lowest(session: nox.Session) -> None:
     session.env["PIP_CONSTRAINT"] = constraints.resolve().as_uri()
     install(session, "tests", "bench")
     session.log("lowest versions: %s", ", ".join(lines[len(kept) :]))
-    session.env["PYTHONHASHSEED"] = choose_hash()
+    choose_hash(session)
     session.run("pytest", "--numprocesses=auto", *session.posargs)
 
 
@@ -143,8 +143,10 @@ def package(session: nox.Session) -> None:
         (wheel,), (sdist,) = dist.glob("*.whl"), dist.glob("*.tar.gz")
         session.run("twine", "check", "--strict", str(wheel), str(sdist))
         session.run("check-wheel-contents", str(wheel))
-        # PEP 706; Debian 12's Python is older than that.
-        shutil.unpack_archive(sdist, place, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+        if hasattr(tarfile, "data_filter"):
+            shutil.unpack_archive(sdist, place, filter="data")
+        else:  # before PEP 706, as in Debian 12
+            shutil.unpack_archive(sdist, place)
         session.chdir(Path(place, sdist.name.removesuffix(".tar.gz")))
         shutil.rmtree("src")
         test_installed(session, wheel, Path(place, "venv"))
