@@ -26,7 +26,7 @@ import waitress
 from webob import Request
 
 from handstamp import SessionEnded, SessionMiddleware
-from handstamp.serverside import KeptSession, ServerSideSession, ServerSideSessionInterface
+from handstamp.serverside import ServerSideSession, ServerSideSessionInterface, SessionInfo
 from handstamp.stores import MemoryStore, Store
 
 Form = dict[str, str]
@@ -141,7 +141,7 @@ def show_devices(interface: ServerSideSessionInterface, session: ServerSideSessi
     return Answer(200, page("Where am I signed in?", TABLE, **values))
 
 
-def show_row(kept: KeptSession, template: str, token: Html) -> Html:
+def show_row(kept: SessionInfo, template: str, token: Html) -> Html:
     moments = {"signed_in": show_moment(kept.data["signed_in"]), "seen": show_moment(kept.seen)}
     return fill(template, device=kept.data["device"], handle=kept.handle, token=token, **moments)
 

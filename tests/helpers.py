@@ -8,6 +8,7 @@ from ssl import SSLContext
 from threading import Thread
 from typing import Any, NamedTuple, TypeVar
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import WSGIApplication, WSGIEnvironment
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
@@ -19,7 +20,6 @@ from kinds import stock_serializer as stock_serializer
 
 from handstamp import SessionInterface, SessionMiddleware
 from handstamp import payload as payload
-from handstamp.middleware import Environ, WSGIApp
 
 OLD_KEY = "the key of last year, no secret"
 SETTINGS = {"SECRET_KEY": KEY}
@@ -126,14 +126,14 @@ class Answer(NamedTuple):
         return {name.lower(): value for name, _, value in pairs}
 
 
-def make_environ(**extra: Any) -> Environ:
+def make_environ(**extra: Any) -> WSGIEnvironment:
     """Return a complete environ."""
-    environ: Environ = {"QUERY_STRING": ""}
+    environ: WSGIEnvironment = {"QUERY_STRING": ""}
     setup_testing_defaults(environ)
     return environ | extra
 
 
-def serve(app: WSGIApp, environ: Environ) -> Answer:
+def serve(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
     """Call an application as a server does, inside wsgiref.validate."""
     head: list[tuple[str, Headers]] = []
     chunks: list[bytes] = []
@@ -162,7 +162,7 @@ class QuietHandler(WSGIRequestHandler):
 
 @contextmanager
 def listening(
-    app: WSGIApp, server_class: type[WSGIServer] = WSGIServer, context: SSLContext | None = None
+    app: WSGIApplication, server_class: type[WSGIServer] = WSGIServer, context: SSLContext | None = None
 ) -> Iterator[int]:
     """Serve an application from a thread, by https where there is a context; yield the free port that was found."""
     with make_server("127.0.0.1", 0, app, server_class, QuietHandler) as server:
@@ -180,7 +180,7 @@ def listening(
 
 
 @contextmanager
-def running(app: WSGIApp) -> Iterator[str]:
+def running(app: WSGIApplication) -> Iterator[str]:
     """Serve an application by http; yield its url, without a slash at its end."""
     with listening(app) as port:
         yield f"http://127.0.0.1:{port}"
@@ -200,7 +200,7 @@ class Crumb(NamedTuple):
 class Browser:
     """Keep cookies as browsers do, by name, domain and path, and send back those that fit."""
 
-    def __init__(self, app: WSGIApp, *, scheme: str = "http", host: str = "www.example.com") -> None:
+    def __init__(self, app: WSGIApplication, *, scheme: str = "http", host: str = "www.example.com") -> None:
         self.app = app
         self.scheme = scheme
         self.host = host
@@ -262,7 +262,7 @@ class Site:
         self.action: Action = bool
         self._result: object = None
 
-    def app(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+    def app(self, environ: WSGIEnvironment, start_response: Any) -> Iterable[bytes]:
         self._result = self.action(environ["session"])
         start_response("200 OK", self.headers)
         return [b"done"]

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from unittest import mock
+from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 import flask
 from from_beaker import BeakerOnce
@@ -16,8 +17,6 @@ from from_pyramid import PyramidOnce
 from from_secure_cookie import SecureCookieOnce
 from helpers import TEXT, make_environ, serve
 from read_once import ReadOnceInterface
-
-from handstamp.middleware import Environ, WSGIApp
 
 OLD_KEY = "the key of the old library, no secret"
 
@@ -44,19 +43,19 @@ def flask_forge(text: str) -> str:
     return str(serializer.dumps(text))
 
 
-def beaker_app(app: WSGIApp, key: str = OLD_KEY, **options: Any) -> WSGIApp:
+def beaker_app(app: WSGIApplication, key: str = OLD_KEY, **options: Any) -> WSGIApplication:
     """Wrap an application in Beaker's middleware."""
     from beaker.middleware import SessionMiddleware as Beaker
 
     config = {"type": "cookie", "validate_key": key, "data_serializer": "json"} | options
-    wrapped: WSGIApp = Beaker(app, {f"session.{name}": value for name, value in config.items()})
+    wrapped: WSGIApplication = Beaker(app, {f"session.{name}": value for name, value in config.items()})
     return wrapped
 
 
 def beaker_line(data: Mapping[str, Any], key: str = OLD_KEY, **options: Any) -> str:
     """Have Beaker set its cookie."""
 
-    def app(environ: Environ, start_response: Any) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: Any) -> list[bytes]:
         environ["beaker.session"].update(data)
         environ["beaker.session"].save()
         start_response("200 OK", list(TEXT))

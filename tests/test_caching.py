@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handstamp import caching
-from handstamp.caching import find_names, forbid_storing
+from handstamp import _caching as caching
+from handstamp._caching import field_names, forbid_storing
 
 Headers = list[tuple[str, str]]
 
@@ -16,12 +16,12 @@ OTHER = ("Content-Type", "text/plain")
 
 def add_vary(headers: Headers) -> None:
     """Say Vary in a head that is as it was found."""
-    caching.add_vary(headers, find_names(headers))
+    caching.add_vary(headers, field_names(headers))
 
 
 def add_private(headers: Headers) -> str | None:
     """Say Cache-Control in a head that is as it was found."""
-    return caching.add_private(headers, find_names(headers))
+    return caching.add_private(headers, field_names(headers))
 
 
 # -- Vary -------------------------------------------------------------------------------------------------------------

@@ -9,21 +9,33 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handstamp.cookies import (
-    MAX_AGE,
-    MAX_ATTRIBUTE,
-    MAX_COOKIE,
-    CookiePolicy,
-    find_problems,
+from handstamp._cookies import (
+    MAX_AGE_SECONDS,
+    MAX_COOKIE_BYTES,
     find_values,
     format_cookie,
+    format_date,
     format_deletion,
-    http_date,
-    is_host_only,
 )
+from handstamp._policy import MAX_ATTRIBUTE_BYTES, CookiePolicy, find_problems, format_attributes, resolve_policy
+from handstamp._settings import DEFAULTS
 from handstamp.exceptions import SettingsError
 
 NOW = 1_700_000_000  # Tue, 14 Nov 2023 22:13:20 GMT
+
+PLAIN = CookiePolicy(
+    name="session", domain=None, path="/", httponly=True, secure=False, samesite="Lax", partitioned=False
+)
+
+
+def write(policy: CookiePolicy, value: str, expires: int | None = None) -> str:
+    """Return the Set-Cookie line of a policy."""
+    return format_cookie(policy.name, value, format_attributes(policy), expires, NOW)
+
+
+def write_deletion(policy: CookiePolicy) -> str:
+    """Return the Set-Cookie line that deletes the cookie of a policy."""
+    return format_deletion(policy.name, format_attributes(policy))
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -194,12 +206,12 @@ def test_reading_is_linear(junk: str) -> None:
 
 def find_faults(**attributes: Any) -> list[str]:
     """Return the problems of a policy that is sound but for some attributes."""
-    return list(find_problems(CookiePolicy("session")._replace(**attributes)))
+    return [f"{problem.key}: {problem.text}" for problem in find_problems(PLAIN._replace(**attributes))]
 
 
 def test_limits() -> None:
     """The limits are those of RFC 6265bis: 4096 bytes, 1024 bytes, 400 days."""
-    assert (MAX_COOKIE, MAX_ATTRIBUTE, MAX_AGE) == (4096, 1024, 34_560_000)
+    assert (MAX_COOKIE_BYTES, MAX_ATTRIBUTE_BYTES, MAX_AGE_SECONDS) == (4096, 1024, 34_560_000)
 
 
 def test_the_plain_policy_is_sound() -> None:
@@ -223,13 +235,13 @@ FORBIDDEN = ["\r", "\n", "\r\nX: y", "\x00", "\x1f", "\x7f", ";", ",", "ä", "\u
 def test_bad_names(name: str) -> None:
     """Any other name is a problem, shown and with the cure."""
     assert find_faults(name=name) == [
-        f"SESSION_COOKIE_NAME: {name!r} is no token of RFC 6265; use letters, digits, '-' and '_'"
+        f"SESSION_COOKIE_NAME: {name!r} is not a token of RFC 6265; use letters, digits, '-' and '_'"
     ]
 
 
 @pytest.mark.parametrize(
     "domain",
-    ["example.com", ".example.com", "localhost", "a-b.c_d.e0", "127.0.0.1", "a" * (MAX_ATTRIBUTE - 1)],
+    ["example.com", ".example.com", "localhost", "a-b.c_d.e0", "127.0.0.1", "a" * (MAX_ATTRIBUTE_BYTES - 1)],
 )
 def test_good_domains(domain: str) -> None:
     """A domain is a host name, with or without a leading dot."""
@@ -239,18 +251,18 @@ def test_good_domains(domain: str) -> None:
 @pytest.mark.parametrize(
     "domain",
     [
-        *("", ".", "..com", "a..b", "a.", "a b", "a:80", "[::1]", "a/b", "a\n", "a" * MAX_ATTRIBUTE),
+        *("", ".", "..com", "a..b", "a.", "a b", "a:80", "[::1]", "a/b", "a\n", "a" * MAX_ATTRIBUTE_BYTES),
         *(f"a{text}b" for text in FORBIDDEN),
     ],
 )
 def test_bad_domains(domain: str) -> None:
     """Any other domain is a problem, shown and with the cure."""
     assert find_faults(domain=domain) == [
-        f"SESSION_COOKIE_DOMAIN: {domain!r} is no host name; write it in ASCII, such as 'example.com'"
+        f"SESSION_COOKIE_DOMAIN: {domain!r} is not a host name; write it in ASCII, such as 'example.com'"
     ]
 
 
-@pytest.mark.parametrize("path", ["/", "/app", "/a b", "/a=b?c#d", "/%C3%A4/", "/" + "a" * (MAX_ATTRIBUTE - 2)])
+@pytest.mark.parametrize("path", ["/", "/app", "/a b", "/a=b?c#d", "/%C3%A4/", "/" + "a" * (MAX_ATTRIBUTE_BYTES - 2)])
 def test_good_paths(path: str) -> None:
     """A path begins with a slash and goes on in printable ASCII."""
     assert find_faults(path=path) == []
@@ -258,12 +270,12 @@ def test_good_paths(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["", "app", " /", "a/", "/a\n", *(f"/{text}" for text in FORBIDDEN), "/" + "a" * (MAX_ATTRIBUTE - 1)],
+    ["", "app", " /", "a/", "/a\n", *(f"/{text}" for text in FORBIDDEN), "/" + "a" * (MAX_ATTRIBUTE_BYTES - 1)],
 )
 def test_bad_paths(path: str) -> None:
     """Any other path is a problem, shown and with the cure."""
     assert find_faults(path=path) == [
-        f"SESSION_COOKIE_PATH: {path!r} is no path; begin with '/', then printable ASCII without ';' and ','"
+        f"SESSION_COOKIE_PATH: {path!r} is not a path; begin with '/', and use printable ASCII without ';' and ','"
     ]
 
 
@@ -333,21 +345,25 @@ def test_prefixes(name: str, demands: str, attribute: str) -> None:
     assert list(dict.fromkeys(faults)) == expected
 
 
+def resolve_domain(name: str) -> str | None:
+    """Return the Domain that falls back to the server's name."""
+    return resolve_policy({**DEFAULTS, "SESSION_COOKIE_NAME": name, "SERVER_NAME": "example.com"}).domain
+
+
 @pytest.mark.parametrize("name", spell("__Host-") + spell("__Host-Http-"))
 def test_host_only(name: str) -> None:
     """A name with a ``__Host-`` prefix forbids a Domain."""
-    assert is_host_only(name)
+    assert resolve_domain(name) is None
 
 
 @pytest.mark.parametrize("name", ["session", "__Secure-id", "__Http-id", "__Hostid", "x__Host-"])
 def test_not_host_only(name: str) -> None:
     """Any other name allows one."""
-    assert not is_host_only(name)
+    assert resolve_domain(name) == ".example.com"
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------
 
-PLAIN = CookiePolicy("session")
 FULL = CookiePolicy("id", ".example.com", "/app", True, True, "None", True)
 
 
@@ -369,22 +385,22 @@ FULL = CookiePolicy("id", ".example.com", "/app", True, True, "None", True)
 )
 def test_attributes(policy: CookiePolicy, attributes: str) -> None:
     """Each attribute of the policy is written, and a leading dot is not."""
-    assert format_cookie(policy, "value", None, NOW) == f"{policy.name}=value; {attributes}"
+    assert write(policy, "value", None) == f"{policy.name}=value; {attributes}"
 
 
 @pytest.mark.parametrize(
     ("expires", "written"),
     [
         (NOW + 3600, "Expires=Tue, 14 Nov 2023 23:13:20 GMT; Max-Age=3600"),
-        (NOW + MAX_AGE, "Expires=Wed, 18 Dec 2024 22:13:20 GMT; Max-Age=34560000"),
-        (NOW + MAX_AGE + 1, "Expires=Wed, 18 Dec 2024 22:13:20 GMT; Max-Age=34560000"),
+        (NOW + MAX_AGE_SECONDS, "Expires=Wed, 18 Dec 2024 22:13:20 GMT; Max-Age=34560000"),
+        (NOW + MAX_AGE_SECONDS + 1, "Expires=Wed, 18 Dec 2024 22:13:20 GMT; Max-Age=34560000"),
         (NOW, "Expires=Tue, 14 Nov 2023 22:13:20 GMT; Max-Age=0"),
         (NOW - 1, "Expires=Tue, 14 Nov 2023 22:13:20 GMT; Max-Age=0"),
     ],
 )
 def test_expires(expires: int, written: str) -> None:
     """Expires and Max-Age agree, are at most 400 days ahead, and never in the past."""
-    assert format_cookie(PLAIN, "value", expires, NOW) == f"session=value; {written}; Path=/; HttpOnly; SameSite=Lax"
+    assert write(PLAIN, "value", expires) == f"session=value; {written}; Path=/; HttpOnly; SameSite=Lax"
 
 
 #: cookie-octet (RFC 6265 4.1.1)
@@ -395,7 +411,7 @@ OCTETS = {0x21, *range(0x23, 0x2C), *range(0x2D, 0x3B), *range(0x3C, 0x5C), *ran
 def test_good_octets(octet: int) -> None:
     """A value holds any octets that the RFC allows, wherever they stand."""
     for value in (f"{chr(octet)}id", f"i{chr(octet)}d", f"id{chr(octet)}"):
-        assert format_cookie(PLAIN, value, None, NOW) == f"session={value}; Path=/; HttpOnly; SameSite=Lax"
+        assert write(PLAIN, value, None) == f"session={value}; Path=/; HttpOnly; SameSite=Lax"
 
 
 @pytest.mark.parametrize("octet", sorted(set(range(256)) - OCTETS))
@@ -403,7 +419,7 @@ def test_bad_octets(octet: int) -> None:
     """A value holds no others, wherever they stand."""
     for value in (f"{chr(octet)}id", f"i{chr(octet)}d", f"id{chr(octet)}"):
         with pytest.raises(SettingsError):
-            format_cookie(PLAIN, value, None, NOW)
+            write(PLAIN, value, None)
 
 
 @pytest.mark.parametrize("expires", [None, NOW + 60])
@@ -412,31 +428,32 @@ def test_bad_octets(octet: int) -> None:
 )
 def test_bad_values(value: str, expires: int | None) -> None:
     """A value that would add an attribute, a line or a header of its own is an error, and is not written."""
-    with pytest.raises(SettingsError, match="write it in printable ASCII") as caught:
-        format_cookie(PLAIN, value, expires, NOW)
+    with pytest.raises(SettingsError, match="use printable ASCII") as caught:
+        write(PLAIN, value, expires)
     assert value not in str(caught.value)
 
 
 @pytest.mark.parametrize("policy", [PLAIN, FULL])
 def test_deletion(policy: CookiePolicy) -> None:
     """A deletion has an empty value, ended at the epoch, and repeats every attribute."""
-    _, _, attributes = format_cookie(policy, "", None, NOW).partition("; ")
+    _, _, attributes = write(policy, "", None).partition("; ")
     expected = f"{policy.name}=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; {attributes}"
-    assert format_deletion(policy) == expected
+    assert write_deletion(policy) == expected
 
 
 def test_a_bad_policy_is_not_written() -> None:
     """A policy that breaks rules raises an error that lists each problem once."""
-    policy = CookiePolicy("__Host-Http-id", "a.example", "/\r\n")
+    policy = PLAIN._replace(name="__Host-Http-id", domain="a.example", path="/\r\n")
     with pytest.raises(SettingsError) as caught:
-        format_cookie(policy, "value", None, NOW)
-    assert caught.value.problems == tuple(dict.fromkeys(find_problems(policy)))
+        write(policy, "value", None)
+    sentences = [f"{problem.key}: {problem.text}" for problem in find_problems(policy)]
+    assert caught.value.problems == tuple(dict.fromkeys(sentences))
 
 
 def test_a_bad_policy_deletes_nothing() -> None:
     """Deleting is held to the same rules."""
     with pytest.raises(SettingsError, match="SESSION_COOKIE_NAME"):
-        format_deletion(CookiePolicy("a b"))
+        write_deletion(PLAIN._replace(name="a b"))
 
 
 @pytest.mark.parametrize(
@@ -451,10 +468,10 @@ def test_a_bad_policy_deletes_nothing() -> None:
 )
 def test_dates(seconds: int, written: str) -> None:
     """A date is an IMF-fixdate, its year of four digits."""
-    assert http_date(seconds) == written
+    assert format_date(seconds) == written
 
 
 @given(st.integers(min_value=-62_135_596_800, max_value=253_402_300_799))
 def test_dates_law(seconds: int) -> None:
     """A date is what the standard library writes for mail."""
-    assert http_date(seconds) == formatdate(seconds, usegmt=True)
+    assert format_date(seconds) == formatdate(seconds, usegmt=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from handstamp.culprits import Search
+from handstamp._unserializable import Search
 
 #: Everything but text that begins with "bad" and complex numbers can be written.
 SEARCH = Search(lambda value: type(value) is not complex and not str(value).startswith("bad"), 3)
@@ -17,7 +17,7 @@ SEARCH = Search(lambda value: type(value) is not complex and not str(value).star
 
 def find(value: Any) -> list[tuple[str, str]]:
     """Return all that the search finds."""
-    return list(SEARCH.find_culprits("session", value))
+    return list(SEARCH.find("session", value))
 
 
 @pytest.mark.parametrize("value", [{}, {"a": 1}, {"a": [1, (2, {3})]}, 1, "good"])
@@ -63,7 +63,7 @@ def test_cycle_through_dicts_ends() -> None:
 def test_number_is_named(value: float | Decimal) -> None:
     """Of a number that cannot be written the description says which it is."""
     search = Search(lambda value: False, 3)
-    assert list(search.find_culprits("session", [value])) == [("session[0]", f"{type(value).__name__} {value}")]
+    assert list(search.find("session", [value])) == [("session[0]", f"{type(value).__name__} {value}")]
 
 
 def test_depth_is_bounded() -> None:
@@ -82,7 +82,7 @@ def test_no_exception_of_a_value() -> None:
         __str__ = __eq__ = __hash__ = __format__ = __repr__  # type: ignore[assignment]  # none is ever called
 
     search = Search(lambda value: False, 3)
-    assert list(search.find_culprits("session", [Hostile()])) == [("session[0]", "Hostile")]
+    assert list(search.find("session", [Hostile()])) == [("session[0]", "Hostile")]
 
 
 def test_is_not_imported_before_it_is_needed() -> None:
@@ -90,11 +90,11 @@ def test_is_not_imported_before_it_is_needed() -> None:
     script = """
 import sys, handstamp.payload as payload
 payload.dumps({"a": (1, b"x")})
-print("handstamp.culprits" in sys.modules)
+print("handstamp._unserializable" in sys.modules)
 try:
     payload.dumps({"a": object()})
 except TypeError:
-    print("handstamp.culprits" in sys.modules)
+    print("handstamp._unserializable" in sys.modules)
 """
     command = [sys.executable, "-W", "ignore", "-c", script]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["False", "True"]

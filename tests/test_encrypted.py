@@ -15,8 +15,15 @@ import pytest
 from missing import need
 from webob import Request
 
-from handstamp import SecureCookieSessionInterface, SessionMiddleware, Settings, SettingsError
-from handstamp.exceptions import BadToken, RejectReason
+from handstamp import (
+    RejectReason,
+    SecureCookieSessionInterface,
+    SessionInterface,
+    SessionMiddleware,
+    Settings,
+    SettingsError,
+)
+from handstamp._rejection import BadToken
 
 need("cryptography")
 
@@ -26,8 +33,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV, ChaCh
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from handstamp import encrypted
-from handstamp.encrypted import EncryptedCookieSessionInterface, EncryptingCodec
+from handstamp import _encryption
+from handstamp._encryption import EncryptingCodec
+from handstamp.encrypted import EncryptedCookieSessionInterface
 
 KEY = "the key of the tests, no secret"
 OLD = "an older key of the tests, too"
@@ -141,7 +149,7 @@ class CountingCipher:
 )
 def test_one_decryption_a_key(monkeypatch: pytest.MonkeyPatch, token: str, count: int) -> None:
     """A candidate costs one decryption with each key until one fits, and none if it is not well-formed."""
-    monkeypatch.setattr(encrypted, "AESGCMSIV", CountingCipher)
+    monkeypatch.setattr(_encryption, "AESGCMSIV", CountingCipher)
     monkeypatch.setattr(CountingCipher, "count", 0)
     made = codec(OLD, KEY, "the key of the year before")
     with suppress(BadToken):
@@ -154,7 +162,7 @@ def test_known_answer(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
     """With its nonce and time fixed a token is known beforehand, byte by byte."""
     text, issued, key, salt = VECTORS[token]
     made = EncryptingCodec([key], salt)
-    monkeypatch.setattr(encrypted, "token_bytes", lambda size: NONCE[:size])
+    monkeypatch.setattr(_encryption, "token_bytes", lambda size: NONCE[:size])
     assert made.seal(made.pack(text), issued) == token
 
 
@@ -271,7 +279,7 @@ def test_another_name() -> None:
     assert reason_of(seal(TEXT), salt=b"handstamp.encrypted:5:other") == RejectReason.BAD_SIGNATURE
 
 
-def ask(interface: SecureCookieSessionInterface, cookie: str) -> dict[str, Any]:
+def ask(interface: SessionInterface, cookie: str) -> dict[str, Any]:
     seen: dict[str, Any] = {}
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -294,7 +302,7 @@ def test_signed_and_encrypted_are_apart(caplog: pytest.LogCaptureFixture) -> Non
     assert ask(EncryptedCookieSessionInterface(), VECTOR) == {"user": "ada"}
     assert ask(EncryptedCookieSessionInterface(), signed) == {}
     assert ask(SecureCookieSessionInterface(), VECTOR) == {}
-    assert [record.getMessage() for record in caplog.records] == ["session cookie refused: malformed"] * 2
+    assert [record.getMessage() for record in caplog.records] == ["session cookie rejected: malformed"] * 2
 
 
 def test_forged_through_the_middleware() -> None:
@@ -316,6 +324,7 @@ def test_without_the_extra() -> None:
 def test_import_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error of the import is an ImportError, as users of optional packages expect."""
     monkeypatch.delitem(sys.modules, "handstamp.encrypted")
+    monkeypatch.delitem(sys.modules, "handstamp._encryption")
     monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
     with pytest.raises(ImportError, match=r"handstamp\[encryption\]"):
         import_module("handstamp.encrypted")
@@ -327,6 +336,6 @@ def test_without_the_cipher(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(key: bytes) -> None:
         raise UnsupportedAlgorithm("no AES-GCM-SIV")
 
-    monkeypatch.setattr(encrypted, "AESGCMSIV", refuse)
+    monkeypatch.setattr(_encryption, "AESGCMSIV", refuse)
     with pytest.raises(SettingsError, match=r"OpenSSL 3\.2"):
         EncryptedCookieSessionInterface()

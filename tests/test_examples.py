@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 from unittest import mock
+from wsgiref.types import WSGIApplication, WSGIEnvironment
 from wsgiref.validate import validator
 
 import django.conf
@@ -22,7 +23,6 @@ from kinds import KEY
 from scenario import STEPS, Reply, Visitor
 
 from handstamp import SessionMiddleware
-from handstamp.middleware import Environ, WSGIApp
 
 # The frameworks import what their makers have not got rid of yet.
 pytestmark = pytest.mark.filterwarnings("ignore:.*pkg_resources:DeprecationWarning", "ignore:pkg_resources:UserWarning")
@@ -55,7 +55,7 @@ def middleware(name: str, load: Callable[[str], ModuleType]) -> SessionMiddlewar
     return found
 
 
-def call(app: WSGIApp) -> Visitor:
+def call(app: WSGIApplication) -> Visitor:
     """Return a visitor who calls an application, with wsgiref.validate in between."""
 
     def send(method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
@@ -77,11 +77,11 @@ def call(app: WSGIApp) -> Visitor:
 def validate_inside(middleware: SessionMiddleware) -> SessionMiddleware:
     """Put wsgiref.validate between handstamp and the example, which still finds its session where it looks."""
 
-    def put_back(environ: Environ, start_response: Any) -> Iterable[bytes]:
-        environ["session"] = environ["handstamp.session"]
+    def put_back(environ: WSGIEnvironment, start_response: Any) -> Iterable[bytes]:
+        environ["session"] = environ["handstamp._session"]
         return middleware.app(environ, start_response)
 
-    return SessionMiddleware(validator(put_back), middleware.settings, environ_key="handstamp.session")
+    return SessionMiddleware(validator(put_back), middleware.settings, environ_key="handstamp._session")
 
 
 @pytest.mark.parametrize("name", NAMES)

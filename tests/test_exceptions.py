@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from handstamp._rejection import BadToken
 from handstamp.exceptions import (
-    BadToken,
     CookieTooLarge,
     RejectReason,
     ReservedKey,

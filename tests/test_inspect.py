@@ -21,11 +21,11 @@ from helpers import DAY, HOUR, KEY, MINUTE, OLD_KEY, START, Clock, Site, sign, s
 
 from handstamp import RejectReason, SecureCookieSessionInterface, Settings
 from handstamp.__main__ import MAX_INPUT, NEEDED, main
-from handstamp.exceptions import BadToken
-from handstamp.inspection import NO_KEY, inspect_cookies
+from handstamp._inspection import NO_KEY, inspect_cookies
+from handstamp._inspection_format import REASONS
+from handstamp._rejection import BadToken
+from handstamp._tokens import MAX_PAYLOAD_BYTES
 from handstamp.payload import MAX_DEPTH
-from handstamp.report import REASONS
-from handstamp.tokens import MAX_PAYLOAD
 
 OTHER_KEY = "the key of somebody else, no secret"
 
@@ -454,7 +454,7 @@ def test_keys_are_no_argument(refuse: Callable[..., str]) -> None:
     [
         (b" \n\n", "the file holds no key"),
         (b"\xff\xfe" * 20, "the file is no text in UTF-8"),
-        (b"short", "a key of 5 bytes, at least 16 are needed"),
+        (b"short", "a key of 5 bytes is too short, use at least 16"),
         (b"k" * (MAX_INPUT + 1), "the input is more than 65536 bytes"),
     ],
 )
@@ -468,12 +468,12 @@ def test_bad_file_of_keys(refuse: Callable[..., str], tmp_path: Path, data: byte
 def test_bad_settings(refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A setting in the environment that is wrong is told, with its cure."""
     monkeypatch.setenv("SESSION_IDLE_LIFETIME", "soon")
-    assert "SESSION_IDLE_LIFETIME: 'soon' is no time" in refuse(good())
+    assert "SESSION_IDLE_LIFETIME: 'soon' is not a time" in refuse(good())
 
 
 def test_bad_name(refuse: Callable[..., str]) -> None:
     """A name that no cookie can have is wrong use, shown without its control characters."""
-    assert r"SESSION_COOKIE_NAME: '\x1b[31m' is no token" in refuse("--name", "\x1b[31m", good())
+    assert r"SESSION_COOKIE_NAME: '\x1b[31m' is not a token" in refuse("--name", "\x1b[31m", good())
 
 
 @pytest.mark.parametrize("data", [b"", b" \r\n"])
@@ -505,7 +505,7 @@ def test_huge_input(refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch)
         '{"a":{"~uuid":"x"}}',
         '{"a":' + "9" * 5000 + "}",
         '{"a":' + "[" * 100_000 + "]" * 100_000 + "}",
-        '{"a":"' + "a" * MAX_PAYLOAD + '"}',
+        '{"a":"' + "a" * MAX_PAYLOAD_BYTES + '"}',
     ],
     ids=lambda text: text[:12],
 )
@@ -560,11 +560,11 @@ def test_verified_payloads_come_first(inspect: Inspect) -> None:
 @pytest.mark.parametrize("number", [1, 30, 300])
 def test_lines_are_bounded(inspect: Inspect, number: int) -> None:
     """What would take many deep lines is written on one."""
-    inner = ",".join(["0"] * (MAX_PAYLOAD // 2 // number - 110))
+    inner = ",".join(["0"] * (MAX_PAYLOAD_BYTES // 2 // number - 110))
     token = sign('{"a":' + "[" * 90 + inner + "]" * 90 + "}")
     header = "; ".join(f"session={token}" for _ in range(number))[:MAX_INPUT]
     out = inspect(header).out
-    assert len(out) < 4 * MAX_PAYLOAD + 10 * len(header)
+    assert len(out) < 4 * MAX_PAYLOAD_BYTES + 10 * len(header)
     assert re.search(r"  payload  \{.*\[\[\[0, 0, ", out)
 
 
@@ -670,12 +670,12 @@ def test_encrypted_without_the_cipher(monkeypatch: pytest.MonkeyPatch, capsys: p
         token = sign('{"a":1}')
         from cryptography.exceptions import UnsupportedAlgorithm
 
-        from handstamp import encrypted
+        from handstamp import _encryption
 
     def refuse(key: bytes) -> None:
         raise UnsupportedAlgorithm("no AES-GCM-SIV")
 
-    monkeypatch.setattr(encrypted, "AESGCMSIV", refuse)
+    monkeypatch.setattr(_encryption, "AESGCMSIV", refuse)
     assert main(["inspect", *shield([token])], clock=Clock()) == 1
     assert "OpenSSL 3.2" in capsys.readouterr().err
     assert main(["inspect", good()], clock=Clock()) == 0

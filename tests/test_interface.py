@@ -23,6 +23,7 @@ from handstamp import (
     Settings,
     SettingsError,
 )
+from handstamp._token_based import TokenSessionInterface
 
 pytestmark = pytest.mark.usefixtures("kind")
 
@@ -339,6 +340,18 @@ def test_stays_abstract() -> None:
         Half().save_session(Settings(SETTINGS), Record(), Response())
 
 
+def test_token_hooks_are_named() -> None:
+    """An interface with tokens that lacks a part says which one."""
+
+    class Quarter(TokenSessionInterface):
+        purpose = "test.quarter"
+
+    with pytest.raises(NotImplementedError, match="Quarter needs a make_codec method"):
+        Quarter().get_codec(Settings(SETTINGS), "session")
+    with pytest.raises(NotImplementedError, match="Quarter needs a load_payload method"):
+        Quarter().load_payload(Settings(SETTINGS), b"{}", START, START)
+
+
 # -- the null session -------------------------------------------------------------------------------------------------
 
 
@@ -382,7 +395,7 @@ def test_logs_refusal(reason: RejectReason, caplog: pytest.LogCaptureFixture) ->
     """A refused cookie is logged to ``handstamp`` at INFO, with the reason."""
     caplog.set_level(logging.INFO, "handstamp")
     SessionInterface().cookie_rejected(Settings(SETTINGS), Request(make_environ()), reason)
-    assert caplog.record_tuples == [("handstamp", logging.INFO, f"session cookie refused: {reason.value}")]
+    assert caplog.record_tuples == [("handstamp", logging.INFO, f"session cookie rejected: {reason.value}")]
 
 
 # -- Vary and Cache-Control -------------------------------------------------------------------------------------------
@@ -485,7 +498,7 @@ def test_own_cookie_of_our_name(caplog: pytest.LogCaptureFixture) -> None:
     answers = [site.visit(lambda s: s.update(n=s.get("n", 0) + 1)) for _ in range(3)]
     assert all(answer.cookies[0] == "session=mine; Path=/x" and len(answer.cookies) == 2 for answer in answers)
     (warning,) = _warnings(caplog)
-    assert "a cookie of its own under the session cookie's name" in warning
+    assert "a cookie of its own with the session cookie's name" in warning
 
 
 def test_own_cookies_of_other_names(caplog: pytest.LogCaptureFixture) -> None:

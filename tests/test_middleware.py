@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from threading import Barrier
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from wsgiref.util import FileWrapper
 from wsgiref.validate import validator
 
@@ -37,7 +38,6 @@ from handstamp import (
     Settings,
     SettingsError,
 )
-from handstamp.middleware import Environ, StartResponse, WSGIApp
 
 Start = Any  # start_response, which the tests also misuse
 
@@ -58,7 +58,7 @@ class Server:
         self.status, self.headers = status, headers
         return lambda data: self.events.append(f"write {data.decode()}")
 
-    def call(self, app: WSGIApp, environ: Environ | None = None) -> Server:
+    def call(self, app: WSGIApplication, environ: WSGIEnvironment | None = None) -> Server:
         """Call the application and send what it gives."""
         self.body = app(make_environ() if environ is None else environ, self.start_response)
         try:
@@ -112,14 +112,14 @@ class WrapperBody(Body):
     """A body of the server's own file wrapper."""
 
 
-def wrap(app: WSGIApp, **settings: Any) -> SessionMiddleware:
+def wrap(app: WSGIApplication, **settings: Any) -> SessionMiddleware:
     return SessionMiddleware(app, SETTINGS | settings, session_interface=make_interface())
 
 
-def returning(body: Any, headers: Headers = TEXT, change: bool = True) -> WSGIApp:
+def returning(body: Any, headers: Headers = TEXT, change: bool = True) -> WSGIApplication:
     """Return an application that changes its session, or does not, and gives a body."""
 
-    def app(environ: Environ, start_response: StartResponse) -> Any:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         if change:
             environ["session"]["n"] = 1
         start_response("200 OK", headers)
@@ -142,7 +142,7 @@ class TooLarge(SecureCookieSessionInterface):
         raise CookieTooLarge("too large")
 
 
-def wrap_failing(app: WSGIApp) -> SessionMiddleware:
+def wrap_failing(app: WSGIApplication) -> SessionMiddleware:
     return SessionMiddleware(app, SETTINGS, session_interface=make_interface(TooLarge))
 
 
@@ -190,7 +190,7 @@ def test_file_is_sent(tmp_path: Path) -> None:
     """A file in the server's wrapper is sent whole."""
     (tmp_path / "file").write_bytes(b"x" * 10000)
 
-    def app(environ: Environ, start_response: StartResponse) -> Any:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         environ["session"]["n"] = 1
         start_response("200 OK", TEXT)
         return environ["wsgi.file_wrapper"]((tmp_path / "file").open("rb"))
@@ -202,16 +202,16 @@ def test_file_is_sent(tmp_path: Path) -> None:
 # -- a body in chunks -------------------------------------------------------------------------------------------------
 
 
-def generating(*chunks: bytes, start: str = "before") -> WSGIApp:
+def generating(*chunks: bytes, start: str = "before") -> WSGIApplication:
     """Return an application whose body is a generator that changes the session before its first chunk."""
 
-    def body(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+    def body(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
         if start == "inside":
             start_response("200 OK", TEXT)
         environ["session"]["n"] = 1
         yield from chunks
 
-    def app(environ: Environ, start_response: StartResponse) -> Any:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         if start == "before":
             start_response("200 OK", TEXT)
         return body(environ, start_response)
@@ -234,7 +234,7 @@ def test_generator(chunks: tuple[bytes, ...], start: str) -> None:
 def test_application_is_generator() -> None:
     """An application that is itself a generator function may change its session before its first chunk."""
 
-    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
         environ["session"]["n"] = 1
         start_response("200 OK", TEXT)
         environ["session"]["n"] += 1
@@ -246,7 +246,7 @@ def test_application_is_generator() -> None:
 def test_change_after_start_response() -> None:
     """A change between start_response and the end of the call is saved."""
 
-    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         start_response("200 OK", TEXT)
         environ["session"]["n"] = 1
         return [b"a"]
@@ -359,7 +359,7 @@ def test_change_while_closing() -> None:
 # -- write() ----------------------------------------------------------------------------------------------------------
 
 
-def _writing(environ: Environ, start_response: Start) -> list[bytes]:
+def _writing(environ: WSGIEnvironment, start_response: Start) -> list[bytes]:
     write = start_response("200 OK", TEXT)
     environ["session"]["n"] = 1
     write(b"a")
@@ -383,7 +383,7 @@ def test_write_then_generator() -> None:
     """A body in chunks after a write sends no second head and is handed through."""
     body = Body(b"c")
 
-    def app(environ: Environ, start_response: Start) -> Any:
+    def app(environ: WSGIEnvironment, start_response: Start) -> Any:
         start_response("200 OK", TEXT)(b"a")
         return body
 
@@ -395,7 +395,7 @@ def test_write_then_generator() -> None:
 def test_write_inside_generator() -> None:
     """A write inside a body in chunks, before its first chunk, sends the head then."""
 
-    def app(environ: Environ, start_response: Start) -> Iterator[bytes]:
+    def app(environ: WSGIEnvironment, start_response: Start) -> Iterator[bytes]:
         write = start_response("200 OK", TEXT)
         environ["session"]["n"] = 1
         write(b"a")
@@ -427,7 +427,7 @@ def _exc_info() -> Any:
 def test_held_head_is_replaced() -> None:
     """A second start_response with exc_info replaces a held head, and what is said goes to the server with it."""
 
-    def app(environ: Environ, start_response: Start) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: Start) -> list[bytes]:
         environ["session"]["n"] = 1
         start_response("200 OK", [*TEXT, ("X-First", "1")])
         try:
@@ -450,7 +450,7 @@ def test_exc_info_only_if_given() -> None:
         calls.append(len(args))
         return bytes
 
-    def app(environ: Environ, start_response: Start) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: Start) -> list[bytes]:
         exc_info = _exc_info() if environ["PATH_INFO"] == "/error" else None
         start_response("200 OK", TEXT, *([exc_info] if exc_info else []))
         return []
@@ -460,7 +460,7 @@ def test_exc_info_only_if_given() -> None:
     assert calls == [2, 3]
 
 
-def _failing_late(environ: Environ, start_response: Start) -> Iterator[bytes]:
+def _failing_late(environ: WSGIEnvironment, start_response: Start) -> Iterator[bytes]:
     environ["session"]["n"] = 1
     start_response("200 OK", TEXT)
     yield b"a"
@@ -484,7 +484,7 @@ def test_error_after_head_repeats(said: Headers, cache_control: list[str]) -> No
     """To a server that can still take it, the second head goes with the same Set-Cookie, Vary and Cache-Control."""
     heads: list[Headers] = []
 
-    def app(environ: Environ, start_response: Start) -> Iterator[bytes]:
+    def app(environ: WSGIEnvironment, start_response: Start) -> Iterator[bytes]:
         environ["session"]["n"] = 1
         start_response("200 OK", [*TEXT, ("Set-Cookie", "own=1"), *said])
         yield b"a"
@@ -508,7 +508,7 @@ def test_error_after_head_repeats(said: Headers, cache_control: list[str]) -> No
 def test_error_after_head_without_cookie(look: Callable[[Any], object], vary: list[str]) -> None:
     """The second head says Vary exactly if the first did, and nothing of caching where no cookie was set."""
 
-    def app(environ: Environ, start_response: Start) -> Iterator[bytes]:
+    def app(environ: WSGIEnvironment, start_response: Start) -> Iterator[bytes]:
         look(environ["session"])
         start_response("200 OK", TEXT)
         yield b"a"
@@ -536,7 +536,7 @@ class ByHeader(SessionInterface):
 def test_error_after_head_of_foreign_session() -> None:
     """Where an interface of one's own did not say Vary in the first head, the second does not say it either."""
 
-    def app(environ: Environ, start_response: Start) -> Iterator[bytes]:
+    def app(environ: WSGIEnvironment, start_response: Start) -> Iterator[bytes]:
         start_response("200 OK", TEXT)
         yield b"a"
         start_response("500 Oops", TEXT, _exc_info())
@@ -549,7 +549,7 @@ def test_error_after_head_of_foreign_session() -> None:
 def test_write_after_replaced_head() -> None:
     """What start_response gives after the head has gone is the server's write."""
 
-    def app(environ: Environ, start_response: Start) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: Start) -> list[bytes]:
         start_response("200 OK", TEXT)(b"a")
         start_response("500 Oops", TEXT, _exc_info())(b"b")
         return []
@@ -560,7 +560,7 @@ def test_write_after_replaced_head() -> None:
 def test_second_start_response() -> None:
     """A second start_response without exc_info is an AssertionError, and nothing is sent."""
 
-    def app(environ: Environ, start_response: Start) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: Start) -> list[bytes]:
         start_response("200 OK", TEXT)
         start_response("200 OK", TEXT)
         return []
@@ -574,7 +574,7 @@ def test_second_start_response() -> None:
 def test_second_start_response_after_head() -> None:
     """A second start_response without exc_info is an AssertionError after the head too."""
 
-    def app(environ: Environ, start_response: Start) -> Iterator[bytes]:
+    def app(environ: WSGIEnvironment, start_response: Start) -> Iterator[bytes]:
         start_response("200 OK", TEXT)
         yield b"a"
         start_response("200 OK", TEXT)
@@ -598,7 +598,7 @@ def test_body_before_start_response(make: Callable[[], Any]) -> None:
 def test_status_goes_as_given(status: str) -> None:
     """The status line goes to the server as given, even one that webob would refuse or mend."""
 
-    def app(environ: Environ, start_response: Start) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: Start) -> list[bytes]:
         environ["session"]["n"] = 1
         start_response(status, TEXT)
         return []
@@ -610,7 +610,7 @@ def test_status_goes_as_given(status: str) -> None:
 def test_no_content(status: str) -> None:
     """A response without content gets no Content-Type and no Content-Length from saving a session."""
 
-    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         environ["session"]["n"] = 1
         start_response(status, [])
         return []
@@ -633,7 +633,7 @@ def test_header_constant() -> None:
 def test_one_cookie_of_ours() -> None:
     """However often the session changes, there is one Set-Cookie of ours, after those of the application."""
 
-    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         for number in range(3):
             environ["session"]["n"] = number
             environ["session"].renew()
@@ -761,7 +761,7 @@ def test_application_fails() -> None:
     """An exception out of the application is not swallowed, and nothing is saved."""
     interface = make_interface(Telling)
 
-    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         environ["session"]["n"] = 1
         start_response("200 OK", TEXT)
         raise ValueError("of the application")
@@ -775,7 +775,7 @@ def test_application_fails() -> None:
 def test_generator_fails_before_first_chunk() -> None:
     """An exception out of a body before its first chunk is not swallowed, and nothing is saved."""
 
-    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
         environ["session"]["n"] = 1
         start_response("200 OK", TEXT)
         raise ValueError("of the application")
@@ -791,7 +791,7 @@ def test_generator_fails_before_first_chunk() -> None:
 def test_any_status_is_saved(status: str) -> None:
     """A response of any status is saved, 5xx too."""
 
-    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         environ["session"]["n"] = 1
         start_response(status, TEXT)
         return [b"a"]
@@ -803,7 +803,7 @@ def test_any_status_is_saved(status: str) -> None:
 def test_location_stays_relative() -> None:
     """A relative Location stays as the application wrote it."""
 
-    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         environ["session"]["n"] = 1
         start_response("302 Found", [*TEXT, ("Location", "/next")])
         return []
@@ -824,7 +824,7 @@ LATE: dict[str, Callable[[Any], object]] = {
 def test_late_in_chunks(touch: Callable[[Any], object]) -> None:
     """A change or first look after the first chunk raises where it stands."""
 
-    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
         start_response("200 OK", TEXT)
         yield b"a"
         touch(environ["session"])
@@ -838,7 +838,7 @@ def test_late_in_chunks(touch: Callable[[Any], object]) -> None:
 def test_late_after_write(touch: Callable[[Any], object]) -> None:
     """A change or first look after a write raises where it stands."""
 
-    def app(environ: Environ, start_response: Start) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: Start) -> list[bytes]:
         start_response("200 OK", TEXT)(b"a")
         touch(environ["session"])
         return []
@@ -863,7 +863,7 @@ def test_late_after_list(touch: Callable[[Any], object], change: bool) -> None:
 def test_second_look_in_chunks() -> None:
     """What was looked into before the head may be looked into after it."""
 
-    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
         start_response("200 OK", TEXT)
         for _ in range(2):
             yield str(environ["session"]["n"]).encode()
@@ -886,7 +886,7 @@ def test_nested_in_chunks() -> None:
     """A middleware inside another one's body in chunks is an error too, while that exchange is open."""
     inner = wrap(returning([b"a"]))
 
-    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
         yield from inner(environ, start_response)
 
     with pytest.raises(SessionError, match="holds an open session"):
@@ -896,7 +896,7 @@ def test_nested_in_chunks() -> None:
 def test_nested_on_two_keys() -> None:
     """Two middlewares with different keys and cookie names keep two sessions."""
 
-    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         for number, key in enumerate(("outer", "inner"), 1):
             environ[key]["n"] = environ[key].get("n", 0) + number
         start_response("200 OK", TEXT)
@@ -918,18 +918,18 @@ def test_retry(make: Callable[[], Any]) -> None:
     assert [_saved(server.every("Set-Cookie")) for server in servers] == [{"n": 1}, {"n": 1}]
 
 
-def _boom(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def _boom(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     raise ValueError("of the application")
 
 
-def _boom_late(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+def _boom_late(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
     start_response("200 OK", TEXT)
     raise ValueError("of the application")
     yield b""
 
 
 @pytest.mark.parametrize("failing", [_boom, _boom_late], ids=["call", "body"])
-def test_retry_after_exception(failing: WSGIApp) -> None:
+def test_retry_after_exception(failing: WSGIApplication) -> None:
     """A second call with the same environ works after an exception too."""
     environ = make_environ()
     with pytest.raises(ValueError, match="of the application"):
@@ -1009,7 +1009,7 @@ def test_environ_key() -> None:
     """The session is found under the environ_key, and under no other."""
     environ = make_environ()
 
-    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         environ["door.stamp"]["n"] = 1
         start_response("200 OK", TEXT)
         return []
@@ -1022,7 +1022,7 @@ def test_null_session(caplog: pytest.LogCaptureFixture) -> None:
     """Without settings there are null sessions: they read fine, a write raises, and the log says so once."""
     caplog.set_level(logging.INFO, "handstamp")
 
-    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         start_response("200 OK", TEXT)
         return [repr(environ["session"].get("n")).encode()]
 
@@ -1056,15 +1056,15 @@ def test_null_session_of_interface() -> None:
 
 
 @pytest.mark.parametrize("app", [returning([b"a"], change=False), _writing, generating(b"", b"a")])
-def test_validates_on_both_sides(app: WSGIApp) -> None:
+def test_validates_on_both_sides(app: WSGIApplication) -> None:
     """Both sides of the middleware keep to PEP 3333, as wsgiref.validate reads it."""
 
-    def inner(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def inner(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # The validator's application finds the session under the key that has a dot.
-        return app({**environ, "session": environ["handstamp.session"]}, start_response)
+        return app({**environ, "session": environ["handstamp._session"]}, start_response)
 
     checked: Any = validator(inner)
-    browser = Browser(SessionMiddleware(checked, SETTINGS, environ_key="handstamp.session"))
+    browser = Browser(SessionMiddleware(checked, SETTINGS, environ_key="handstamp._session"))
     assert [browser.get().status for _ in range(2)] == ["200 OK"] * 2
 
 
@@ -1072,7 +1072,7 @@ def test_threads() -> None:
     """Many threads share one middleware, and each browser counts its own visits."""
     barrier = Barrier(8)
 
-    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
         start_response("200 OK", TEXT)
         session = environ["session"]
         session["n"] = session.get("n", 0) + 1
@@ -1093,13 +1093,13 @@ def test_threads() -> None:
 # -- no garbage -------------------------------------------------------------------------------------------------------
 
 
-def _raising(environ: Environ, start_response: Start) -> Iterable[bytes]:
+def _raising(environ: WSGIEnvironment, start_response: Start) -> Iterable[bytes]:
     environ["session"]["n"] = 1
     start_response("200 OK", TEXT)
     raise ValueError("of the application")
 
 
-def _raising_with_exc_info(environ: Environ, start_response: Start) -> Iterable[bytes]:
+def _raising_with_exc_info(environ: WSGIEnvironment, start_response: Start) -> Iterable[bytes]:
     environ["session"]["n"] = 1
     try:
         raise ValueError("of the application")
@@ -1108,7 +1108,7 @@ def _raising_with_exc_info(environ: Environ, start_response: Start) -> Iterable[
     raise ValueError("of the application")
 
 
-def _replacing(environ: Environ, start_response: Start) -> Iterable[bytes]:
+def _replacing(environ: WSGIEnvironment, start_response: Start) -> Iterable[bytes]:
     environ["session"]["n"] = 1
     start_response("200 OK", TEXT)
     try:
@@ -1118,23 +1118,23 @@ def _replacing(environ: Environ, start_response: Start) -> Iterable[bytes]:
     return [b"a"]
 
 
-def _replacing_in_chunks(environ: Environ, start_response: Start) -> Iterable[bytes]:
+def _replacing_in_chunks(environ: WSGIEnvironment, start_response: Start) -> Iterable[bytes]:
     _replacing(environ, start_response)
     return Body(b"a")
 
 
-def _too_large(environ: Environ, start_response: Start) -> Iterable[bytes]:
+def _too_large(environ: WSGIEnvironment, start_response: Start) -> Iterable[bytes]:
     environ["session"]["noise"] = random.Random(7).randbytes(4000).hex()
     start_response("200 OK", TEXT)
     return [b"a"]
 
 
-def _replacing_too_large(environ: Environ, start_response: Start) -> Iterable[bytes]:
+def _replacing_too_large(environ: WSGIEnvironment, start_response: Start) -> Iterable[bytes]:
     _replacing(environ, start_response)
     return _too_large(environ, lambda status, headers: None)
 
 
-GARBAGE: dict[str, WSGIApp] = {
+GARBAGE: dict[str, WSGIApplication] = {
     "list": returning([b"a"]),
     "untouched": returning([b"a"], change=False),
     "body in chunks": lambda *args: returning(Body(b"a"))(*args),  # noqa: PLW0108  # a new body for each call
@@ -1151,7 +1151,7 @@ GARBAGE: dict[str, WSGIApp] = {
 }
 
 
-def _run(app: WSGIApp, token: str, is_read: bool = True, sent: Iterable[str] = ()) -> None:
+def _run(app: WSGIApplication, token: str, is_read: bool = True, sent: Iterable[str] = ()) -> None:
     """Run one request to its end, as a server does that logs exceptions and goes on.
 
     :param sent: the heads that the server has sent before
@@ -1180,7 +1180,7 @@ def _run(app: WSGIApp, token: str, is_read: bool = True, sent: Iterable[str] = (
             body.close()
 
 
-def _find_garbage(app: WSGIApp, **how: Any) -> list[type]:
+def _find_garbage(app: WSGIApplication, **how: Any) -> list[type]:
     """Return the types of what a request leaves to the garbage collector, as far as they are ours or webob's."""
     middleware, token = wrap(app), stamp({"n": 1}, at=time.time())
     _run(middleware, token, **how)  # what is made once, is made now
@@ -1199,7 +1199,7 @@ def _find_garbage(app: WSGIApp, **how: Any) -> list[type]:
 
 @pytest.mark.parametrize("is_read", [True, False], ids=["read", "closed unread"])
 @pytest.mark.parametrize("app", GARBAGE.values(), ids=GARBAGE)
-def test_leaves_no_garbage(app: WSGIApp, is_read: bool) -> None:
+def test_leaves_no_garbage(app: WSGIApplication, is_read: bool) -> None:
     """No request leaves garbage: session, request and exchange form no reference circle."""
     assert _find_garbage(app, is_read=is_read) == []
 
@@ -1212,7 +1212,7 @@ def test_leaves_no_garbage_when_refused() -> None:
 def test_finds_garbage() -> None:
     """The way garbage is looked for finds it where an application makes it."""
 
-    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         environ["circle"] = [environ]
         start_response("200 OK", TEXT)
         return [b"a"]

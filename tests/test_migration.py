@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 from uuid import UUID
+from wsgiref.types import WSGIEnvironment
 
 import docutils.core
 import flask
@@ -43,13 +44,18 @@ from old_libraries import (
     pyramid_line,
     secure_cookie_line,
 )
+from read_once import name_cookie
 from shared_with_flask import SharedWithFlask
 
-from handstamp import CookieTooLarge, RejectReason, SecureCookieSessionInterface, SessionMiddleware, SettingsError
-from handstamp.cookies import CookiePolicy
+from handstamp import (
+    CookieTooLarge,
+    RejectReason,
+    SecureCookieSessionInterface,
+    SessionMiddleware,
+    SettingsError,
+)
+from handstamp._settings import DEFAULTS
 from handstamp.encrypted import EncryptedCookieSessionInterface
-from handstamp.middleware import Environ
-from handstamp.settings import DEFAULTS
 
 # The old libraries' own warnings are not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -166,7 +172,7 @@ def unstamp_any(site: Site, token: str) -> dict[str, Any]:
 def test_same_name_other_domain(old: Old) -> None:
     """Under the old name at another Domain, the old cookie is deleted there, lest it come back after signing out."""
     name = old.once.old_cookie.name
-    interface = old.once(OLD_KEY, old_cookie=CookiePolicy(name, domain=".example.com"))
+    interface = old.once(OLD_KEY, old_cookie=name_cookie(name)._replace(domain=".example.com"))
     site = move(interface, old.line(DATA) + "; Domain=example.com", SESSION_COOKIE_NAME=name)
     assert without_marks(site.visit(dict).result) == DATA
     site.visit(lambda session: session.invalidate())
@@ -176,7 +182,7 @@ def test_same_name_other_domain(old: Old) -> None:
 def test_renamed_and_moved(old: Old) -> None:
     """An old cookie of another name and path is read, and deleted where it was set."""
     line = old.line(DATA)
-    policy = CookiePolicy("legacy", path="/shop")
+    policy = name_cookie("legacy")._replace(path="/shop")
     site = move(old.once(OLD_KEY, old_cookie=policy), f"legacy={value_of(line)}; Path=/shop")
     assert without_marks(site.visit(dict, path="/shop").result) == DATA
     assert names_in(site.browser.jar) == {"stamp"}
@@ -206,7 +212,9 @@ def test_ours_wins(old: Old) -> None:
 
 def test_encrypted(old: Old) -> None:
     """An old session may go on in an encrypted cookie."""
-    moving: Any = type("Moving", (old.once, EncryptedCookieSessionInterface), {})
+    encrypted = EncryptedCookieSessionInterface
+    own = {"purpose": encrypted.purpose, "make_codec": encrypted.make_codec}
+    moving: Any = type("Moving", (old.once,), own)
     site = move(moving(OLD_KEY), old.line(DATA))
     assert without_marks(site.visit(dict).result) == DATA
     assert "." not in next(crumb.value for (name, _, _), crumb in site.browser.jar.items() if name == "stamp")
@@ -223,7 +231,7 @@ def test_empty_key() -> None:
 def test_policy_is_checked() -> None:
     """An old cookie that could not be deleted is an error at the start."""
     with pytest.raises(SettingsError, match="__Host-id"):
-        FlaskOnce(OLD_KEY, old_cookie=CookiePolicy("__Host-id"))
+        FlaskOnce(OLD_KEY, old_cookie=name_cookie("__Host-id"))
 
 
 # -- signing out, and limits ------------------------------------------------------------------------------------------
@@ -509,7 +517,7 @@ def flask_visits() -> flask.Flask:
     return app
 
 
-def count(environ: Environ, start_response: Any) -> list[bytes]:
+def count(environ: WSGIEnvironment, start_response: Any) -> list[bytes]:
     """Count visits, as the README's first program does."""
     session = environ["session"]
     session["visits"] = session.get("visits", 0) + 1
@@ -517,7 +525,7 @@ def count(environ: Environ, start_response: Any) -> list[bytes]:
     return [str(session["visits"]).encode()]
 
 
-def show(environ: Environ, start_response: Any) -> list[bytes]:
+def show(environ: WSGIEnvironment, start_response: Any) -> list[bytes]:
     """Answer with the session's user, and let ``/out`` end the session."""
     session = environ["session"]
     if environ["PATH_INFO"] == "/out":
@@ -582,7 +590,7 @@ class DatedBrowser(Browser):
             self.jar = {where: crumb for where, crumb in self.jar.items() if where[0] != name}
 
 
-def remember(environ: Environ, start_response: Any) -> list[bytes]:
+def remember(environ: WSGIEnvironment, start_response: Any) -> list[bytes]:
     """Sign somebody in with Beaker."""
     environ["beaker.session"].update(user=7, cart=["tea"], junk=Pickling)
     environ["beaker.session"].save()
@@ -636,7 +644,7 @@ def test_beside_beaker(config: dict[str, Any], tmp_path: Path) -> None:
         assert browser.get().body == b"None"
 
 
-def remember_plain(environ: Environ, start_response: Any) -> list[bytes]:
+def remember_plain(environ: WSGIEnvironment, start_response: Any) -> list[bytes]:
     """Sign somebody in with Beaker, with data that JSON can hold."""
     environ["beaker.session"].update(user=7, cart=["tea"])
     environ["beaker.session"].save()

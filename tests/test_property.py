@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 from helpers import DAY, SETTINGS, TEXT, Browser, Clock, on_clock
@@ -13,7 +14,6 @@ from hypothesis import strategies as st
 from kinds import make_interface
 
 from handstamp import SessionMiddleware, payload
-from handstamp.middleware import Environ, StartResponse
 
 Step = Callable[[Any], object]
 
@@ -68,7 +68,7 @@ def test_is_kept_from_request_to_request(requests: list[tuple[list[Step], str, i
     steps: list[Step] = []
     shape = ""
 
-    def app(environ: Environ, start_response: StartResponse) -> Any:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         session = environ["session"]
         assert repr(dict(session)) == repr(model)
         write = start_response("200 OK", TEXT)

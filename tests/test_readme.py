@@ -27,8 +27,8 @@ from webob import Request
 import handstamp
 from handstamp import SecureCookieSessionInterface, SessionMiddleware, Settings
 from handstamp.__main__ import main
+from handstamp._settings import DEFAULTS
 from handstamp.encrypted import EncryptedCookieSessionInterface
-from handstamp.settings import DEFAULTS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.rst").read_text()

@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from wsgiref.types import WSGIApplication
 
 import csrf_token
 import flash_messages
@@ -29,7 +30,6 @@ import typed_session
 from helpers import DAY, HOUR, KEY, Answer, Browser, Clock, on_clock
 
 from handstamp import SecureCookieSessionInterface, SessionInterface, SessionMiddleware
-from handstamp.middleware import WSGIApp
 
 ROOT = Path(__file__).parent.parent
 RECIPES = sorted((ROOT / "examples" / "recipes").glob("*.py"))
@@ -39,7 +39,7 @@ TEXT = (ROOT / "examples" / "README.rst").read_text(encoding="utf-8").partition(
 class Visitor(Browser):
     """A browser that sends forms, too."""
 
-    def __init__(self, app: WSGIApp, interface: SessionInterface | None = None, **settings: Any) -> None:
+    def __init__(self, app: WSGIApplication, interface: SessionInterface | None = None, **settings: Any) -> None:
         self.clock = Clock(time.time())
         interface = on_clock(interface or SecureCookieSessionInterface(), self.clock)
         super().__init__(SessionMiddleware(app, {"SECRET_KEY": KEY, **settings}, session_interface=interface))

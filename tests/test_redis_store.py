@@ -22,7 +22,7 @@ from redis.retry import Retry
 from redis_servers import run_cluster, run_redis
 
 from handstamp import StoreError
-from handstamp.stores.base import GRACE
+from handstamp.stores._base import GRACE_SECONDS
 from handstamp.stores.redis import RedisStore
 from handstamp.testing import StoreContract, StoreModel
 from handstamp.testing.records import make_change, make_handle, make_owner, make_record
@@ -113,7 +113,7 @@ def test_expires_a_minute_late(client: Any, store: RedisStore) -> None:
     """Redis itself drops a record a minute after its end, counted from when it was last seen."""
     record, handle = make_record(), make_handle()
     store.create(handle, record)
-    left = record.end - record.seen + GRACE
+    left = record.end - record.seen + GRACE_SECONDS
     assert left - 60 < client.ttl(key(handle)) <= left
     store.update(handle, record.hash, make_change(record, end=record.end + 1000))
     assert left + 940 < client.ttl(key(handle)) <= left + 1000
@@ -123,7 +123,7 @@ def test_index_expires(client: Any, store: RedisStore) -> None:
     """An owner's index is dropped by Redis after the last of its ends."""
     owner = make_owner()
     keep(store, owner=owner)
-    assert 3600 < client.ttl(store._index(owner)) <= 3600 + GRACE
+    assert 3600 < client.ttl(store._index(owner)) <= 3600 + GRACE_SECONDS
 
 
 def test_index_is_pruned(client: Any, store: RedisStore) -> None:
@@ -139,7 +139,7 @@ def test_index_is_pruned(client: Any, store: RedisStore) -> None:
 def test_index_keeps_what_comes(client: Any, store: RedisStore) -> None:
     """A handle in the index whose record is not there yet is not found, and stays."""
     owner = make_owner()
-    store._enter(owner, make_handle(), 9_999_999_999)
+    store._index_add(owner, make_handle(), 9_999_999_999)
     assert store.find(owner) == {}
     assert client.zcard(store._index(owner)) == 1
 
@@ -158,7 +158,7 @@ def test_index_never_moves_back(client: Any, store: RedisStore) -> None:
     """Of two who enter a record into an index at once, the later end stays."""
     owner, handle, end = make_owner(), make_handle(), make_record().end
     for ahead in (50, 0):
-        store._enter(owner, handle, end + ahead)
+        store._index_add(owner, handle, end + ahead)
     assert client.zscore(store._index(owner), handle) == end + 50
 
 

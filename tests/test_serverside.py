@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import hashlib
+import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -242,7 +243,7 @@ def test_kind(shop: Shop) -> None:
     shop.visit(sign_in)
     kind, text = shop.visit(lambda session: (type(session), session["user"] and repr(session))).result
     assert kind is ServerSideSession
-    assert text == "<ServerSideSession: read>"
+    assert text == "<ServerSideSession: loaded>"
 
 
 def test_unserializable(shop: Shop) -> None:
@@ -341,8 +342,17 @@ def test_handle(shop: Shop) -> None:
 def test_handle_is_taken(shop: Shop) -> None:
     """A new record whose handle is taken already is an error with a word, not a session."""
     shop.store.create = lambda *args: False  # type: ignore[method-assign]  # a fault
-    with pytest.raises(StoreError, match=r"the session record [0-9a-f]{16} is there already"):
+    with pytest.raises(StoreError, match=r"the session record [0-9a-f]{16} exists already"):
         shop.visit(sign_in)
+
+
+def test_a_serializer_has_no_effect() -> None:
+    """Records hold handstamp's own JSON, so a list in the place of an equal tuple is saved, whatever is assigned."""
+    shop = Shop()
+    shop.interface.serializer = json  # type: ignore[attr-defined]  # of other interfaces
+    shop.visit(lambda session: session.update(a=(1, 2), b={3}))
+    shop.visit(lambda session: session.update(a=[1, 2]))
+    assert exact(shop.visit(dict).result) == exact({"a": [1, 2], "b": {3}})
 
 
 # -- what the store is asked ------------------------------------------------------------------------------------------
@@ -474,7 +484,7 @@ def test_limit(settings: dict[str, Any], last: int, reason: str, caplog: pytest.
     shop.clock.advance(1)
     caplog.clear()
     assert shop.visit(get("user")).result is None
-    assert [record.getMessage() for record in caplog.records] == [f"session cookie refused: {reason}"]
+    assert [record.getMessage() for record in caplog.records] == [f"session cookie rejected: {reason}"]
 
 
 def test_end_of_the_record_decides(caplog: pytest.LogCaptureFixture) -> None:
@@ -611,7 +621,7 @@ def test_record_is_gone(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     (handle,) = shop.records
     shop.interface.end(handle)
     assert is_left_alone(shop.visit(get("user")))
-    assert "session cookie refused: revoked" in caplog.text
+    assert "session cookie rejected: revoked" in caplog.text
     assert len(shop.visit(sign_in).cookies) == 1
     assert handle not in shop.records
 
@@ -902,7 +912,7 @@ def test_readonly_refuses(write: Callable[[Any], object]) -> None:
     shop = Shop(on_failure="readonly")
     shop.visit(sign_in)
     shop.store.down = {"load"}
-    with pytest.raises(SessionUnavailable, match="the store of sessions could not be read"):
+    with pytest.raises(SessionUnavailable, match="the session store could not be read"):
         shop.visit(write)
 
 
@@ -915,7 +925,7 @@ def test_readonly_without_a_cookie() -> None:
 
 def test_wrong_policy() -> None:
     """An unknown policy is an error that names the known ones."""
-    with pytest.raises(SettingsError, match="on_failure: 'ignore' is no policy; give 'raise' or 'readonly'"):
+    with pytest.raises(SettingsError, match="on_failure: 'ignore' is unknown; use 'raise' or 'readonly'"):
         ServerSideSessionInterface(MemoryStore(), "ignore")  # type: ignore[arg-type]  # wrong on purpose
 
 

@@ -26,7 +26,7 @@ class Session(dict[str, Any], SessionMixin):
         ("accessed", True),
         ("permanent", False),
         ("created", None),
-        ("stale", False),
+        ("needs_reissue", False),
         ("committed", False),
     ],
 )

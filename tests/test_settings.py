@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handstamp._lifetimes import Lifetimes, Limits
+from handstamp._settings import Settings
 from handstamp.exceptions import SettingsError
-from handstamp.lifetimes import Lifetimes, Limits
-from handstamp.settings import Settings
 
 KEY = "sixteen bytes it is, and some more"
 OTHER = "another key, from last year, too"
@@ -118,40 +118,40 @@ def test_what_secure_allows(key: str, value: Any) -> None:
     assert Settings({key: value, "SESSION_COOKIE_SECURE": True})[key] == value
 
 
-LIST_CURE = "but a list of keys is due; write [key]"
+LIST_CURE = "must be a list of keys, not"
 KEY_CURE = "make one with: python -m handstamp secret"
-BOOL_CURE = "is no bool; use True or False"
-TEXT_CURE = "is no str; write it as text"
-TIME_CURE = "is no time; use a timedelta or seconds"
-WAIT_CURE = "is no time to wait; use a timedelta or seconds, 0 or more"
+BOOL_CURE = "is not a bool; use True or False"
+TEXT_CURE = "is not a str; write it as text"
+TIME_CURE = "is not a time; use a timedelta or seconds"
+WAIT_CURE = "is negative or not finite; use a timedelta or seconds, 0 or more"
 TOO_LONG = "is more than ten years; use less"
 AT_ONCE = "ends a session at once; use at least 1 second"
 
 #: A key, a value that is wrong for it, and what is said of it.
 WRONG: list[Any] = [
-    ("SECRET_KEY", "", f"a key of 0 bytes, at least 16 are needed; {KEY_CURE}"),
-    ("SECRET_KEY", "a" * 15, f"a key of 15 bytes, at least 16 are needed; {KEY_CURE}"),
-    ("SECRET_KEY", b"a" * 15, f"a key of 15 bytes, at least 16 are needed; {KEY_CURE}"),
-    ("SECRET_KEY", 12345678901234567890, f"a int, but a key is a str or bytes; {KEY_CURE}"),
-    ("SECRET_KEY", bytearray(b"a" * 16), f"a bytearray, but a key is a str or bytes; {KEY_CURE}"),
-    ("SECRET_KEY", [KEY], f"a list, but a key is a str or bytes; {KEY_CURE}"),
-    ("SECRET_KEY_FALLBACKS", KEY, f"a str, {LIST_CURE}"),
-    ("SECRET_KEY_FALLBACKS", KEY.encode(), f"a bytes, {LIST_CURE}"),
-    ("SECRET_KEY_FALLBACKS", {KEY}, f"a set, {LIST_CURE}"),
-    ("SECRET_KEY_FALLBACKS", {KEY: 1}, f"a dict, {LIST_CURE}"),
-    ("SECRET_KEY_FALLBACKS", [KEY, "short"], f"key 1 is a key of 5 bytes, at least 16 are needed; {KEY_CURE}"),
-    ("SECRET_KEY_FALLBACKS", [[KEY]], f"key 0 is a list, but a key is a str or bytes; {KEY_CURE}"),
-    ("SECRET_KEY_FALLBACKS", [KEY, None], "key 1 is None; take it off the list"),
+    ("SECRET_KEY", "", f"a key of 0 bytes is too short, use at least 16; {KEY_CURE}"),
+    ("SECRET_KEY", "a" * 15, f"a key of 15 bytes is too short, use at least 16; {KEY_CURE}"),
+    ("SECRET_KEY", b"a" * 15, f"a key of 15 bytes is too short, use at least 16; {KEY_CURE}"),
+    ("SECRET_KEY", 12345678901234567890, f"a key must be str or bytes, not int; {KEY_CURE}"),
+    ("SECRET_KEY", bytearray(b"a" * 16), f"a key must be str or bytes, not bytearray; {KEY_CURE}"),
+    ("SECRET_KEY", [KEY], f"a key must be str or bytes, not list; {KEY_CURE}"),
+    ("SECRET_KEY_FALLBACKS", KEY, f"{LIST_CURE} str; write [key]"),
+    ("SECRET_KEY_FALLBACKS", KEY.encode(), f"{LIST_CURE} bytes; write [key]"),
+    ("SECRET_KEY_FALLBACKS", {KEY}, f"{LIST_CURE} set; write [key]"),
+    ("SECRET_KEY_FALLBACKS", {KEY: 1}, f"{LIST_CURE} dict; write [key]"),
+    ("SECRET_KEY_FALLBACKS", [KEY, "short"], f"key 1: a key of 5 bytes is too short, use at least 16; {KEY_CURE}"),
+    ("SECRET_KEY_FALLBACKS", [[KEY]], f"key 0: a key must be str or bytes, not list; {KEY_CURE}"),
+    ("SECRET_KEY_FALLBACKS", [KEY, None], "key 1 is None; remove it from the list"),
     ("SESSION_COOKIE_NAME", None, f"None {TEXT_CURE}"),
     ("SESSION_COOKIE_NAME", b"id", f"b'id' {TEXT_CURE}"),
-    ("SESSION_COOKIE_NAME", "", "'' is no token of RFC 6265; use letters, digits, '-' and '_'"),
-    ("SESSION_COOKIE_NAME", "a b", "'a b' is no token of RFC 6265; use letters, digits, '-' and '_'"),
+    ("SESSION_COOKIE_NAME", "", "'' is not a token of RFC 6265; use letters, digits, '-' and '_'"),
+    ("SESSION_COOKIE_NAME", "a b", "'a b' is not a token of RFC 6265; use letters, digits, '-' and '_'"),
     ("SESSION_COOKIE_DOMAIN", True, f"True {TEXT_CURE}"),
     ("SESSION_COOKIE_DOMAIN", 1, f"1 {TEXT_CURE}"),
-    ("SESSION_COOKIE_DOMAIN", "a b", "'a b' is no host name; write it in ASCII, such as 'example.com'"),
+    ("SESSION_COOKIE_DOMAIN", "a b", "'a b' is not a host name; write it in ASCII, such as 'example.com'"),
     ("SERVER_NAME", b"a.example", f"b'a.example' {TEXT_CURE}"),
     ("SESSION_COOKIE_PATH", 1, f"1 {TEXT_CURE}"),
-    ("SESSION_COOKIE_PATH", "app", "'app' is no path; begin with '/', then printable ASCII without ';' and ','"),
+    ("SESSION_COOKIE_PATH", "app", "'app' is not a path; begin with '/', and use printable ASCII without ';' and ','"),
     ("APPLICATION_ROOT", None, f"None {TEXT_CURE}"),
     ("SESSION_COOKIE_HTTPONLY", "false", f"'false' {BOOL_CURE}"),
     ("SESSION_COOKIE_HTTPONLY", 1, f"1 {BOOL_CURE}"),
@@ -272,7 +272,7 @@ def test_a_refresh_that_comes_too_late(values: dict[str, Any], key: str, limit: 
     """An interval of more than half of an idle limit would lose active visitors."""
     assert problem_of(values | {"SESSION_REFRESH_INTERVAL": 51}) == (
         f"SESSION_REFRESH_INTERVAL: 51 s is more than half of {key}, {limit} s,"
-        " so that active visitors would be lost; use less"
+        " so active sessions would expire; use less"
     )
 
 
@@ -442,7 +442,7 @@ def test_flask_configuration_of_an_application() -> None:
 )
 def test_domain(values: dict[str, Any], domain: str | None) -> None:
     """The Domain is what was said, else the server's name; single labels, addresses and ``__Host-`` names give none."""
-    assert Settings(values).cookie_domain == domain
+    assert Settings(values).cookie_policy.domain == domain
 
 
 @pytest.mark.parametrize(
@@ -458,7 +458,7 @@ def test_domain(values: dict[str, Any], domain: str | None) -> None:
 )
 def test_path(values: dict[str, Any], path: str) -> None:
     """The Path is what was said, else the application's root, else the whole site."""
-    assert Settings(values).cookie_path == path
+    assert Settings(values).cookie_policy.path == path
 
 
 @pytest.mark.parametrize(
@@ -497,7 +497,7 @@ def test_lifetimes(values: dict[str, Any], lifetimes: Lifetimes) -> None:
 @pytest.mark.parametrize(("interval", "due"), [(False, False), (0, True)])
 def test_never_is_not_always(interval: Any, due: bool) -> None:
     """An interval of ``False`` is never, one of 0 is always."""
-    assert Settings({"SESSION_REFRESH_INTERVAL": interval}).lifetimes.permanent.is_due(1000, 1000) is due
+    assert Settings({"SESSION_REFRESH_INTERVAL": interval}).limits_of({}).needs_reissue(1000, 1000) is due
 
 
 @pytest.mark.parametrize(
@@ -815,5 +815,5 @@ def test_a_copy_is_the_same(duplicate: Callable[[Settings], Settings]) -> None:
 def test_empty_domain() -> None:
     """An empty domain could mean two things, so it is an error that names both."""
     assert problem_of({"SESSION_COOKIE_DOMAIN": ""}) == (
-        "SESSION_COOKIE_DOMAIN: '' is no host name; use False for this host only, or None"
+        "SESSION_COOKIE_DOMAIN: '' is not a host name; use False for the request's own host only, or None"
     )

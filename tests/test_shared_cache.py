@@ -12,6 +12,7 @@ from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 from wsgiref.validate import validator
 
 import pytest
@@ -20,7 +21,6 @@ from live import nginx
 from missing import skip_or_fail
 
 from handstamp import SessionMiddleware
-from handstamp.middleware import Environ, StartResponse
 
 # The cache tells in a header of its own what it did.
 SITE = """
@@ -49,7 +49,7 @@ class App:
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         self.calls[path] += 1
         page, *fields = PAGES[path]

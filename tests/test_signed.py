@@ -55,7 +55,8 @@ from handstamp import (
     UnserializableValue,
     payload,
 )
-from handstamp.exceptions import BadToken
+from handstamp._rejection import BadToken
+from handstamp._tracked import Loaded
 
 pytestmark = pytest.mark.usefixtures("kind")
 signed_only = pytest.mark.parametrize("kind", ["signed"], indirect=True)
@@ -79,7 +80,7 @@ def _with(token: str) -> dict[str, str]:
 
 def _reasons(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return why cookies were refused, as logged."""
-    before, messages = "session cookie refused: ", [record.getMessage() for record in caplog.records]
+    before, messages = "session cookie rejected: ", [record.getMessage() for record in caplog.records]
     return [message.removeprefix(before) for message in messages if message.startswith(before)]
 
 
@@ -275,53 +276,40 @@ def test_touched_keys(change: Callable[[Any], Any]) -> None:
         site.visit(change)
 
 
-class Forgetting(SecureCookieSession):
-    """A session that counts none as opened."""
-
-    __slots__ = ()
-
-    def adopt(self, data: dict[str, Any], created: int, *, opened: bool, stale: bool) -> None:
-        super().adopt(data, created, opened=False, stale=stale)
+def _hook_payload(interface: Any, convert: Callable[[dict[str, Any]], None]) -> Any:
+    """Give an interface another reading of its payloads."""
+    load_payload = interface.load_payload
+    interface.load_payload = lambda *args: _convert(load_payload(*args), convert)
+    return interface
 
 
-def test_types_of_an_adopted_session() -> None:
-    """A session that takes what it opened for new is looked at whole."""
-    interface = make_interface()
-    interface.session_class = Forgetting
+def _hook_sessions(interface: Any, convert: Callable[[dict[str, Any]], None]) -> Any:
+    """Have an interface load other data than its cookie held."""
+    load_sessions = interface.load_sessions
+    interface.load_sessions = lambda *args: [_convert(loaded, convert) for loaded in load_sessions(*args)]
+    return interface
+
+
+def _convert(loaded: Loaded, convert: Callable[[dict[str, Any]], None]) -> Loaded:
+    data = dict(loaded.data)
+    convert(data)
+    return Loaded(data, loaded.created, loaded.used)
+
+
+def test_loaded_data_are_read_only() -> None:
+    """Nobody can slip a value into what was loaded, of which no more than the changes is looked at."""
+    interface: Any = make_interface()
+    found = []
+    load_sessions = interface.load_sessions
+    interface.load_sessions = lambda *args: found.append(list(load_sessions(*args))) or found[-1]
     site = Site(interface=interface)
     site.visit(lambda s: s.update(a=1))
-    site.visit(lambda s: s.update(b=(1, 2)))
-    assert exact(site.visit(dict).result) == exact({"a": 1, "b": (1, 2)})
+    site.visit(dict)
+    with pytest.raises(TypeError):
+        found[-1][0].data["b"] = (1, 2)
 
 
-def _hook_reading(interface: Any, convert: Callable[[dict[str, Any]], None]) -> Any:
-    """Give an interface a reading of its own."""
-    read = interface.read_payload
-
-    def read_payload(*args: Any) -> Any:
-        found = read(*args)
-        convert(found[0])
-        return found
-
-    interface.read_payload = read_payload
-    return interface
-
-
-def _adopting(interface: Any, convert: Callable[[dict[str, Any]], None]) -> Any:
-    """Have sessions of an interface adopt other data than their cookie held."""
-    load = interface.load_session
-
-    def load_session(settings: Settings, request: Request, session: Any) -> None:
-        load(settings, request, session)
-        data = session.copy()
-        convert(data)
-        session.adopt(data, START, opened=True, stale=False)
-
-    interface.load_session = load_session
-    return interface
-
-
-@pytest.mark.parametrize("change", [_hook_reading, _adopting])
+@pytest.mark.parametrize("change", [_hook_payload, _hook_sessions])
 def test_types_of_another_reading(change: Callable[..., Any]) -> None:
     """What an interface of one's own makes of the data that it read is looked at too, touched or not."""
     site = Site()
@@ -885,7 +873,7 @@ def test_no_other_codec(token: str) -> None:
     assert Site(clock=Clock(time.time())).visit(dict, **_with(token)).result == {}
 
 
-PURPOSES = st.sampled_from(["handstamp.signed", "handstamp.encrypted"]) | st.text("a127:", min_size=1)
+PURPOSES = st.sampled_from(["handstamp._signed", "handstamp.encrypted"]) | st.text("a127:", min_size=1)
 NAMES = st.text("s17!#$%&'*+-.^_`|~", min_size=1, max_size=12)
 
 

@@ -27,7 +27,7 @@ from sqlalchemy.exc import OperationalError
 
 from handstamp import StoreError
 from handstamp.stores import Record
-from handstamp.stores.base import GRACE
+from handstamp.stores._base import GRACE_SECONDS
 from handstamp.stores.sqlalchemy import SQLAlchemyStore
 from handstamp.testing import StoreContract, StoreModel
 from handstamp.testing.records import keep, make_change, make_handle, make_owner, make_record
@@ -165,13 +165,13 @@ def test_delete_expired(store: SQLAlchemyStore) -> None:
     """What ended over a minute ago is dropped, and counted, its fields too; the rest stays."""
     now = int(time.time())
     store.delete_expired(now + 2 * DAY)
-    records = [make_record()._replace(end=now + seconds) for seconds in (-GRACE - 1, -GRACE, 0, DAY)]
+    records = [make_record()._replace(end=now + seconds) for seconds in (-GRACE_SECONDS - 1, -GRACE_SECONDS, 0, DAY)]
     handles = [keep(store, record) for record in records]
     assert store.delete_expired(now) == 1
     assert [store.load(handle) is None for handle in handles] == [True, False, False, False]
     assert [count_fields(store, handle) for handle in handles] == [0, 1, 1, 1]
     assert store.delete_expired(now) == 0
-    assert store.delete_expired(now + DAY + GRACE + 1) == 3
+    assert store.delete_expired(now + DAY + GRACE_SECONDS + 1) == 3
     assert count_fields(store, *handles) == 0
 
 
@@ -179,7 +179,7 @@ def test_delete_expired_by_the_clock(store: SQLAlchemyStore) -> None:
     """Without a time it is this machine's."""
     store.delete_expired(time.time() + 2 * DAY)
     keep(store, make_record())
-    keep(store, make_record()._replace(end=int(time.time()) - 2 * GRACE))
+    keep(store, make_record()._replace(end=int(time.time()) - 2 * GRACE_SECONDS))
     assert store.delete_expired() == 1
 
 

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from itsdangerous import BadSignature, Signer, TimestampSigner, URLSafeTimedSerializer
 from itsdangerous.encoding import want_bytes
 
-from handstamp.exceptions import BadToken, RejectReason
-from handstamp.tokens import MAX_PAYLOAD, SigningCodec
+from handstamp import RejectReason
+from handstamp._rejection import BadToken
+from handstamp._tokens import MAX_PAYLOAD_BYTES, SigningCodec
 
 NEW = "the newest key of them all"
 OLD = "the key of last year, still good"
@@ -463,10 +464,10 @@ def test_unpacked_where_it_does_not(length: int) -> None:
 
 def test_payload_limit() -> None:
     """A payload is at most 256 KiB."""
-    assert MAX_PAYLOAD == 256 * 1024
+    assert MAX_PAYLOAD_BYTES == 256 * 1024
 
 
-@pytest.mark.parametrize("payload", [b"a" * MAX_PAYLOAD, noise(MAX_PAYLOAD)], ids=["flat", "noise"])
+@pytest.mark.parametrize("payload", [b"a" * MAX_PAYLOAD_BYTES, noise(MAX_PAYLOAD_BYTES)], ids=["flat", "noise"])
 @pytest.mark.parametrize("level", [0, 1, 6, 9])
 def test_the_biggest_payload(payload: bytes, level: int) -> None:
     """A payload of exactly the limit is unpacked, however it was packed."""
@@ -474,10 +475,10 @@ def test_the_biggest_payload(payload: bytes, level: int) -> None:
 
 
 @pytest.mark.parametrize("level", [0, 1, 6, 9])
-@pytest.mark.parametrize("excess", [1, 2, 1000, MAX_PAYLOAD])
+@pytest.mark.parametrize("excess", [1, 2, 1000, MAX_PAYLOAD_BYTES])
 def test_a_payload_beyond(excess: int, level: int) -> None:
     """A packed payload of a byte more, or of many, is malformed."""
-    content = pack_by_hand(zlib.compress(b"a" * (MAX_PAYLOAD + excess), level))
+    content = pack_by_hand(zlib.compress(b"a" * (MAX_PAYLOAD_BYTES + excess), level))
     assert why_refused(lambda: make_codec().unpack(content)) is RejectReason.MALFORMED
 
 
@@ -491,7 +492,7 @@ def test_bomb() -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 4 * MAX_PAYLOAD
+    assert peak < 4 * MAX_PAYLOAD_BYTES
 
 
 WHOLE = zlib.compress(b"a payload, packed by zlib")

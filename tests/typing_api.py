@@ -25,6 +25,7 @@ import werkzeug.test
 import handstamp.stores
 import handstamp.testing
 from handstamp import (
+    CookiePolicy,
     CookieTooLarge,
     NullSession,
     RejectReason,
@@ -39,6 +40,7 @@ from handstamp import (
     SessionMixin,
     SessionUnavailable,
     Settings,
+    SettingsDict,
     SettingsError,
     StoreError,
     UnserializableValue,
@@ -245,7 +247,7 @@ class Stopped(SecureCookieSessionInterface):
     now = FrozenClock(0)  # pyright: ignore[reportAssignmentType]
 
 
-class WrongPolicy(SessionInterface):
+class WrongPolicy(SessionInterface[SessionMixin]):
     """Answers of another type."""
 
     def get_cookie_name(self, settings: Settings, request: webob.Request) -> str | None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -402,3 +404,31 @@ def test_wrongly(middleware: SessionMiddleware, clock: FrozenClock) -> None:
     clock.tick("an hour")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     session_transaction(app, middleware)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     handstamp.testing.thaw  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+# -- settings and policies --------------------------------------------------------------------------------------------
+
+#: Editors complete the keys, and a value of another type is found.
+TYPED: SettingsDict = {"SECRET_KEY": "the key of an example", "SESSION_COOKIE_SECURE": True}
+SessionMiddleware(app, TYPED)
+MISTYPED: SettingsDict = {"SESSION_COOKIE_SECURE": "yes"}  # type: ignore[typeddict-item]  # pyright: ignore[reportAssignmentType]
+POLICY = CookiePolicy("id", domain=None, path="/", httponly=True, secure=True, samesite="Lax", partitioned=False)
+CookiePolicy("id")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+class Basket(SecureCookieSession):
+    """A session of the application's own."""
+
+    items_count: int
+
+
+class BasketInterface(SecureCookieSessionInterface[Basket]):
+    """Opens it."""
+
+    session_class = Basket
+
+
+def open_basket(interface: BasketInterface, settings: Settings, request: webob.Request) -> int:
+    """The interface knows its session."""
+    basket = interface.open_session(settings, request)
+    return 0 if basket is None else basket.items_count

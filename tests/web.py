@@ -12,13 +12,13 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from urllib.parse import unquote
 from wsgiref.simple_server import WSGIServer
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from wsgiref.validate import validator
 
 import trustme
 from helpers import SETTINGS, Headers, listening
 
 from handstamp import SessionInterface, SessionMiddleware
-from handstamp.middleware import Environ, StartResponse, WSGIApp
 
 HTML = ("Content-Type", "text/html; charset=utf-8")
 
@@ -42,7 +42,7 @@ def sign_out(session: Any, name: str) -> None:
 ACTIONS: dict[str, Callable[[Any, str], None]] = {"sign-in": sign_in, "remember": remember, "sign-out": sign_out}
 
 
-def tell_name(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def tell_name(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Do what the end of the path says, and tell whose session it is."""
     session = environ["session"]
     action = ACTIONS.get(environ["PATH_INFO"].rpartition("/")[2])
@@ -52,14 +52,14 @@ def tell_name(environ: Environ, start_response: StartResponse) -> Iterable[bytes
     return [session.get("name", "nobody").encode()]
 
 
-def allow_origin(environ: Environ) -> Headers:
+def allow_origin(environ: WSGIEnvironment) -> Headers:
     """Let scripts of every site read the answer, so that nothing but cookies keeps the sites apart."""
     if "HTTP_ORIGIN" not in environ:
         return []
     return [("Access-Control-Allow-Origin", environ["HTTP_ORIGIN"]), ("Access-Control-Allow-Credentials", "true")]
 
 
-def set_by_hand(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def set_by_hand(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Set the cookies that stand in the query, one a line, and tell of those that came."""
     lines = unquote(environ["QUERY_STRING"]).splitlines()
     start_response("200 OK", [HTML, *(("Set-Cookie", line) for line in lines)])
@@ -73,13 +73,13 @@ class Web:
     """Hands a request to its host."""
 
     def __init__(self) -> None:
-        self.hosts: dict[str, WSGIApp] = {}
+        self.hosts: dict[str, WSGIApplication] = {}
         #: What the browser is started with, so that it finds all hosts here; the standard ports need not be named.
         self.flags: list[str] = []
         #: The only host by http that browsers trust.
         self.localhost = ""
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         host = environ["HTTP_HOST"].partition(":")[0]
         return self.hosts.get(host, set_by_hand)(environ, start_response)
 

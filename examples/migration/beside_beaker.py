@@ -12,19 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from handstamp.cookies import find_values
-from handstamp.middleware import Environ, StartResponse, WSGIApp
+from handstamp._cookies import find_values
 
 
-def move_from_beaker(app: WSGIApp, keys: Iterable[str], cookie_name: str = "beaker.session.id") -> WSGIApp:
+def move_from_beaker(
+    app: WSGIApplication, keys: Iterable[str], cookie_name: str = "beaker.session.id"
+) -> WSGIApplication:
     """Move these keys of a visitor's Beaker session into ours, once, and end the old one.
 
     :param keys: those to keep; a value that handstamp cannot write is an error, so convert it here
     """
     wanted = list(keys)
 
-    def moving(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def moving(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # Only who carries the old cookie is looked at, so that all others stay untouched.
         if find_values(environ.get("HTTP_COOKIE", ""), cookie_name):
             found = take(environ["beaker.session"], wanted)

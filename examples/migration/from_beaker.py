@@ -9,9 +9,7 @@ import hmac
 import json
 from base64 import b64decode
 
-from read_once import Key, OldSession, ReadOnceInterface, to_bytes, unzip
-
-from handstamp.cookies import CookiePolicy
+from read_once import Key, OldSession, ReadOnceInterface, name_cookie, to_bytes, unzip
 
 # Hexadecimal digits of the HMAC-SHA1 at the beginning.
 _SIGNATURE = 40
@@ -20,7 +18,7 @@ _SIGNATURE = 40
 class BeakerOnce(ReadOnceInterface):
     """Read what Beaker's ``CookieSession`` wrote, once; the old key is its ``validate_key``."""
 
-    old_cookie = CookiePolicy("beaker.session.id")
+    old_cookie = name_cookie("beaker.session.id")
 
     def read_old(self, value: str, key: Key) -> OldSession | None:
         signature, text = value[:_SIGNATURE].encode(), value[_SIGNATURE:].encode()

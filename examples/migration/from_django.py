@@ -11,9 +11,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from string import ascii_lowercase, ascii_uppercase, digits
 
-from read_once import Key, OldSession, ReadOnceInterface, to_bytes, unzip
-
-from handstamp.cookies import CookiePolicy
+from read_once import Key, OldSession, ReadOnceInterface, name_cookie, to_bytes, unzip
 
 
 class DjangoOnce(ReadOnceInterface):
@@ -22,7 +20,7 @@ class DjangoOnce(ReadOnceInterface):
     By default Django's cookies outlive the browser: give ``permanent=False`` for SESSION_EXPIRE_AT_BROWSER_CLOSE.
     """
 
-    old_cookie = CookiePolicy("sessionid")
+    old_cookie = name_cookie("sessionid")
     permanent = True
 
     def read_old(self, value: str, key: Key) -> OldSession | None:

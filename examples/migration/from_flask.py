@@ -15,8 +15,9 @@ from uuid import UUID
 
 from read_once import Key, OldSession, ReadOnceInterface
 
-from handstamp.exceptions import BadToken, RejectReason
-from handstamp.tokens import SigningCodec
+from handstamp import RejectReason
+from handstamp._rejection import BadToken
+from handstamp._tokens import SigningCodec
 
 
 class FlaskOnce(ReadOnceInterface):

@@ -15,7 +15,8 @@ from urllib.parse import unquote_plus
 
 from read_once import Key, OldSession, ReadOnceInterface, to_bytes
 
-from handstamp.exceptions import BadToken, RejectReason
+from handstamp import RejectReason
+from handstamp._rejection import BadToken
 
 
 class SecureCookieOnce(ReadOnceInterface):

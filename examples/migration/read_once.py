@@ -9,14 +9,17 @@ when the idle limit has passed.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from webob import Request, Response
 
-from handstamp import RejectReason, SecureCookieSession, SecureCookieSessionInterface, Settings
-from handstamp.cookies import MAX_COOKIE, CookiePolicy, find_values, format_deletion
-from handstamp.exceptions import BadToken
-from handstamp.tokens import MAX_PAYLOAD
+from handstamp import CookiePolicy, RejectReason, SecureCookieSessionInterface, Settings
+from handstamp._cookies import MAX_COOKIE_BYTES, find_values, format_deletion
+from handstamp._policy import format_attributes
+from handstamp._rejection import BadToken
+from handstamp._tokens import MAX_PAYLOAD_BYTES
+from handstamp._tracked import Loaded
 
 Key = str | bytes
 
@@ -31,6 +34,11 @@ class OldSession(NamedTuple):
     permanent: bool | None = None
 
 
+def name_cookie(name: str) -> CookiePolicy:
+    """Return the policy of a cookie that is deleted by its name alone."""
+    return CookiePolicy(name, domain=None, path="/", httponly=True, secure=False, samesite="Lax", partitioned=False)
+
+
 class ReadOnceInterface(SecureCookieSessionInterface):
     """Read a cookie of another library where there is none of ours; a subclass says how.
 
@@ -41,7 +49,7 @@ class ReadOnceInterface(SecureCookieSessionInterface):
     :param keep_old: leave the old cookie to those who still read it, until it expires or somebody signs out
     """
 
-    old_cookie = CookiePolicy("session")
+    old_cookie = name_cookie("session")
     permanent = False
 
     def __init__(
@@ -57,7 +65,7 @@ class ReadOnceInterface(SecureCookieSessionInterface):
         self.old_cookie = self.old_cookie if old_cookie is None else old_cookie
         self.permanent = self.permanent if permanent is None else permanent
         self.keep_old = keep_old
-        format_deletion(self.old_cookie)  # a policy that breaks a rule is an error now, not at the first visit
+        format_attributes(self.old_cookie)  # a policy that breaks a rule is an error now, not at the first visit
 
     def read_old(self, value: str, key: Key) -> OldSession | None:
         """Return what an old cookie holds; ``None``: the key does not fit. Verify before anything is parsed."""
@@ -65,23 +73,17 @@ class ReadOnceInterface(SecureCookieSessionInterface):
 
     # -- reading
 
-    def load_session(self, settings: Settings, request: Request, session: SecureCookieSession) -> None:
-        super().load_session(settings, request, session)
-        if not session.new:
-            return
-        begun = int(session.created.timestamp())
+    def load_sessions(self, settings: Settings, request: Request) -> Iterator[Loaded]:
+        yield from super().load_sessions(settings, request)
         found = [self._accept(settings, request, value) for value in self._find_old(request)]
-        good = sorted((old for old in found if old is not None), key=lambda old: old.issued, reverse=True)
-        for old in good:
-            session.adopt(old.data, old.created, opened=True, stale=True)  # stale: it is issued anew
-            if self.validate_session(settings, session):
-                return
-            self.cookie_rejected(settings, request, RejectReason.REVOKED)
-            session.adopt({}, begun, opened=False, stale=False)
+        for old in sorted((old for old in found if old is not None), key=lambda old: old.issued, reverse=True):
+            loaded = Loaded(old.data, old.created, old.issued, self.serializer)
+            loaded.needs_reissue = True  # in our cookie
+            yield loaded
 
     def _find_old(self, request: Request) -> list[str]:
         values = find_values(request.environ.get("HTTP_COOKIE", ""), self.old_cookie.name)
-        return [value.strip('"') for value in values if len(value) <= MAX_COOKIE]  # some libraries quote
+        return [value.strip('"') for value in values if len(value) <= MAX_COOKIE_BYTES]  # some libraries quote
 
     def _accept(self, settings: Settings, request: Request, value: str) -> OldSession | None:
         try:
@@ -102,12 +104,12 @@ class ReadOnceInterface(SecureCookieSessionInterface):
     def _check(self, settings: Settings, old: OldSession) -> OldSession:
         permanent = self.permanent if old.permanent is None else old.permanent
         created = max(0, min(old.created, old.issued))
-        now, lifetimes = int(self.now()), settings.lifetimes
-        reason = lifetimes.refuse_token(old.issued, now) or lifetimes.of(permanent).refuse(old.issued, created, now)
-        if reason is not None:
-            raise BadToken(reason)
         data = {key: value for key, value in old.data.items() if key not in ("_created", "_permanent")}
         data |= {"_permanent": True} if permanent else {}
+        now, limits = int(self.now()), settings.limits_of(data)
+        reason = settings.lifetimes.find_reason(old.issued, now) or limits.find_reason(old.issued, created, now)
+        if reason is not None:
+            raise BadToken(reason)
         self.serializer.dumps(data)  # what cannot be written (NaN, for one) must not fail at each visit to come
         return OldSession(data, old.issued, created, permanent)
 
@@ -123,7 +125,8 @@ class ReadOnceInterface(SecureCookieSessionInterface):
         # Who has signed out must not be brought back by the old cookie: then it goes in any case.
         is_kept = self.keep_old and session and not session.new
         if not is_kept and not self._is_replaced(settings, request):
-            response.headerlist.append(("Set-Cookie", format_deletion(self.old_cookie)))
+            line = format_deletion(self.old_cookie.name, format_attributes(self.old_cookie))
+            response.headerlist.append(("Set-Cookie", line))
 
     def _is_replaced(self, settings: Settings, request: Request) -> bool:
         """Tell whether our cookie takes the very place of the old one (RFC 6265bis 5.7: name, Domain and Path)."""
@@ -141,7 +144,7 @@ def to_bytes(key: Key) -> bytes:
 def unzip(packed: bytes) -> bytes:
     """Unpack zlib, never beyond what a session may hold."""
     unpacker = zlib.decompressobj()
-    text = unpacker.decompress(packed, MAX_PAYLOAD)
+    text = unpacker.decompress(packed, MAX_PAYLOAD_BYTES)
     if not unpacker.eof:
         raise ValueError("more than a session may hold, or cut")
     return text

@@ -6,24 +6,24 @@
 import os
 from collections.abc import Iterable
 from wsgiref.simple_server import make_server
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from handstamp import SessionMiddleware
-from handstamp.middleware import Environ, StartResponse, WSGIApp
 
 
-def healthy(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def healthy(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     start_response("200 OK", [("Content-Type", "text/plain"), ("Cache-Control", "no-store")])
     return [b"ok"]
 
 
-def answer_first(answers: dict[str, WSGIApp], app: WSGIApp) -> WSGIApp:
-    def first(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def answer_first(answers: dict[str, WSGIApplication], app: WSGIApplication) -> WSGIApplication:
+    def first(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return answers.get(environ.get("PATH_INFO", ""), app)(environ, start_response)
 
     return first
 
 
-def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     session = environ["session"]
     session["visits"] = session.get("visits", 0) + 1
     start_response("200 OK", [("Content-Type", "text/plain")])

@@ -1,5 +1,12 @@
 """Handstamp: sessions for any WSGI application, in signed cookies."""
 
+from ._interface import SessionInterface
+from ._middleware import SessionMiddleware
+from ._policy import CookiePolicy
+from ._session import NullSession, SessionMixin
+from ._settings import Settings, SettingsDict
+from ._signed import SecureCookieSessionInterface
+from ._tracked import SecureCookieSession
 from .exceptions import (
     CookieTooLarge,
     RejectReason,
@@ -12,14 +19,9 @@ from .exceptions import (
     StoreError,
     UnserializableValue,
 )
-from .interface import SessionInterface
-from .lazy import SecureCookieSession
-from .middleware import SessionMiddleware
-from .session import NullSession, SessionMixin
-from .settings import Settings
-from .signed import SecureCookieSessionInterface
 
 __all__ = [
+    "CookiePolicy",
     "CookieTooLarge",
     "NullSession",
     "RejectReason",
@@ -34,6 +36,7 @@ __all__ = [
     "SessionMixin",
     "SessionUnavailable",
     "Settings",
+    "SettingsDict",
     "SettingsError",
     "StoreError",
     "UnserializableValue",

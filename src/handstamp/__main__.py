@@ -12,12 +12,12 @@ from functools import partial
 from importlib import import_module
 from typing import BinaryIO, NoReturn
 
-from .checks import NEW_KEY, read_lines
+from ._inspection import inspect_cookies
+from ._inspection_format import format_json, format_text
+from ._setting_types import NEW_KEY, parse_lines
+from ._settings import Settings
+from ._signed import SecureCookieSessionInterface
 from .exceptions import SettingsError
-from .inspection import inspect_cookies
-from .report import format_json, format_text
-from .settings import Settings
-from .signed import SecureCookieSessionInterface
 
 #: Bytes of randomness in a key: as many as SHA-256 gives (ASVS 11.2.3 asks for 16 at least).
 SECRET_BYTES = 32
@@ -53,17 +53,17 @@ def print_secret(options: argparse.Namespace) -> int:
     return 0
 
 
-def print_inspection(options: argparse.Namespace, now: int, refuse: Callable[[str], NoReturn]) -> int:
+def print_inspection(options: argparse.Namespace, now: int, reject: Callable[[str], NoReturn]) -> int:
     """Print what a token or a Cookie header holds; the status tells whether any of it is good.
 
     :param now: seconds since 1970
-    :param refuse: exits with a message about wrong use
+    :param reject: exits with a message about wrong use
     """
     try:
         settings = read_settings(os.environ, options)
         text = read_cookies(options.cookie)
     except ValueError as error:
-        refuse(str(error))
+        reject(str(error))
     interfaces, lack = make_interfaces()
     findings = inspect_cookies(interfaces, settings, text, now, named=options.name is not None)
     sys.stdout.write(format_json(findings, now) if options.json else format_text(findings, now))
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None, clock: Callable[[], float] = ti
         "inspect", help="show what a session cookie holds", description=INSPECT_HELP, epilog=INSPECT_NOTES
     )
     add_inspect_arguments(inspect)
-    inspect.set_defaults(run=partial(print_inspection, now=int(clock()), refuse=inspect.error))
+    inspect.set_defaults(run=partial(print_inspection, now=int(clock()), reject=inspect.error))
     options = parser.parse_args(arguments)
     return int(options.run(options))
 
@@ -145,7 +145,7 @@ def read_keys(path: str) -> list[str]:
     # The messages name no path: somebody may have put a key in its place.
     try:
         with open(path, "rb") as file:
-            keys = read_lines(read_all(file).decode("utf-8-sig"))
+            keys = parse_lines(read_all(file).decode("utf-8-sig"))
     except OSError as error:
         raise ValueError(f"--keys: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -1,22 +1,42 @@
-"""The errors that handstamp raises, and the reasons for which it refuses a cookie.
+"""The errors that handstamp raises, and the reasons why it rejects a cookie.
 
-The first are mistakes of the application or of its operator: each message names the thing, the value and the cure.
-The second are the visitor's and raise nothing. Neither ever holds a secret, a token or an id.
+An error is a mistake of the application or of its operator. Its message names the thing, the value and the cure. A
+rejected cookie is an everyday event and raises nothing: the visitor gets an empty session. Neither a message nor a
+reason ever holds a secret, a token or an id.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
+__all__ = [
+    "CookieTooLarge",
+    "RejectReason",
+    "ReservedKey",
+    "SessionCommitted",
+    "SessionEnded",
+    "SessionError",
+    "SessionUnavailable",
+    "SettingsError",
+    "StoreError",
+    "UnserializableValue",
+]
+
 
 class SessionError(Exception):
-    """Root of everything that handstamp raises on purpose."""
+    """The base class of every error that handstamp raises on purpose."""
 
 
 class SettingsError(SessionError, ValueError):
-    """Report every problem of a settings dict at once.
+    """One or more settings are wrong.
 
-    :ivar problems: one sentence for each problem, ``KEY: what is wrong; the cure``
+    :ivar problems: one sentence for each problem: ``KEY: what is wrong; the cure``
+
+    >>> from handstamp import Settings
+    >>> Settings({"SESSION_COOKIE_SECURE": "yes"})
+    Traceback (most recent call last):
+        ...
+    handstamp.exceptions.SettingsError: SESSION_COOKIE_SECURE: 'yes' is not a bool; use True, False or None
     """
 
     def __init__(self, *problems: str) -> None:
@@ -30,38 +50,47 @@ class SettingsError(SessionError, ValueError):
 
 
 class SessionUnavailable(SessionError, RuntimeError):
-    """A null session was written to."""
+    """A session was changed that cannot be saved: there is no secret key, or the store could not be read."""
 
 
 class SessionCommitted(SessionError, RuntimeError):
-    """A session was changed, or looked into for the first time, after the response's head had gone."""
+    """A session was changed, or read for the first time, after the response headers had been sent."""
 
 
 class SessionEnded(SessionError, RuntimeError):
-    """A session was written to that another request had ended meanwhile."""
+    """A session was changed that another request had ended or renewed in the meantime."""
 
 
 class CookieTooLarge(SessionError, ValueError):
-    """A session does not fit into its cookie."""
+    """A session does not fit into a cookie."""
 
 
 class UnserializableValue(SessionError, TypeError):
-    """A value has no exact form in JSON."""
+    """A value has no exact form in a session."""
 
 
 class ReservedKey(SessionError, KeyError):
     """A key was assigned that handstamp keeps for itself."""
 
-    # KeyError shows the repr of its message, quotes and all: made for keys, not for sentences.
+    # KeyError shows the repr of its message, which is made for keys and not for sentences.
     __str__ = Exception.__str__
 
 
 class StoreError(SessionError):
-    """A store of sessions failed, or holds a record that it cannot read."""
+    """A session store failed, or holds a record that it cannot read."""
 
 
 class RejectReason(StrEnum):
-    """Why a cookie was refused; what :meth:`SessionInterface.cookie_rejected` is told."""
+    """Why a cookie was rejected; an argument of :meth:`SessionInterface.cookie_rejected`.
+
+    :cvar MALFORMED: the value is not a token, or the token does not hold a session
+    :cvar TOO_LONG: name and value are longer than any browser stores
+    :cvar BAD_SIGNATURE: none of the keys made this value for a cookie of this name
+    :cvar FUTURE: the token was issued in the future
+    :cvar IDLE: the idle limit has passed
+    :cvar ABSOLUTE: the absolute limit has passed
+    :cvar REVOKED: ``validate_session`` returned False, or the store no longer has the session
+    """
 
     MALFORMED = "malformed"
     TOO_LONG = "too_long"
@@ -70,15 +99,3 @@ class RejectReason(StrEnum):
     IDLE = "idle"
     ABSOLUTE = "absolute"
     REVOKED = "revoked"
-
-
-class BadToken(Exception):
-    """A token does not open. Never leaves handstamp: a hostile cookie is an empty session, not an error.
-
-    Made with its :class:`RejectReason`.
-    """
-
-    @property
-    def reason(self) -> RejectReason:
-        """Why the token does not open."""
-        return self.args[0]  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Sessions kept in a store on the server: they may be large, end at once, and be listed by their owner.
+"""Sessions that are kept in a store on the server: they may be large, end at once, and be listed by their owner.
 
 The cookie's token holds a *handle*, under which the record is kept and which may be shown, and a *secret*, of which the
 record holds only the hash. A record never moves: ``renew()`` replaces the hash in place, so that at no moment two
@@ -9,34 +9,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from hmac import compare_digest
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 from webob import Request, Response
 
-from .caching import forbid_storing
-from .exceptions import BadToken, RejectReason, SessionEnded, SettingsError, StoreError
-from .interface import get_logger
+from ._caching import forbid_storing
+from ._rejection import BadToken
+from ._server_session import LoadedRecord, OnFailure, ServerSideSession
+from ._session_id import SessionId, dump_owner, is_handle, load_owner
+from ._settings import Settings
+from ._token_based import TokenSessionInterface
+from ._tokens import Codec, SigningCodec
+from .exceptions import RejectReason, SessionEnded, SettingsError, StoreError
 from .payload import load_fields
-from .serversession import ServerSideSession, Ticket, dump_owner, is_handle, load_owner, make_ticket, read_ticket
-from .settings import Settings
-from .signed import SecureCookieSessionInterface
-from .stores.base import Record, Store, damaged, name_record
+from .stores import Record, Store
+from .stores._base import damaged_error, redact_handle
 
-__all__ = ["KeptSession", "ServerSideSession", "ServerSideSessionInterface"]
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # as in the interface's room
 
-OnFailure = Literal["raise", "readonly"]
+    ServerSessionT = TypeVar("ServerSessionT", bound=ServerSideSession, default=ServerSideSession)
+else:
+    from typing import TypeVar
+
+    ServerSessionT = TypeVar("ServerSessionT", bound=ServerSideSession)
+
+__all__ = ["OnFailure", "ServerSideSession", "ServerSideSessionInterface", "SessionInfo"]
 
 
-class KeptSession(NamedTuple):
-    """A session as a list shows it.
+class SessionInfo(NamedTuple):
+    """A session in a list of sessions.
 
-    :ivar handle: what :meth:`ServerSideSessionInterface.end` ends it by
-    :ivar created: when it began, in UTC
-    :ivar seen: when it was last written, or read with its last seen as old as ``SESSION_REFRESH_INTERVAL``, in UTC
-    :ivar data: what it holds; read-only
+    :ivar handle: what :meth:`ServerSideSessionInterface.end` takes
+    :ivar created: when the session was created, in UTC
+    :ivar seen: when it was last changed, or read and its last seen was older than ``SESSION_REFRESH_INTERVAL``, in UTC
+    :ivar data: what it holds, read-only
     """
 
     handle: str
@@ -45,151 +54,141 @@ class KeptSession(NamedTuple):
     data: Mapping[str, Any]
 
 
-class ServerSideSessionInterface(SecureCookieSessionInterface):
-    """Keep sessions in a store, and in the cookie a signed token that opens them.
-
-    ``serializer`` has no say here: records hold handstamp's own JSON.
+class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[ServerSessionT]):
+    """Keep sessions in a store, and a signed token in the cookie that opens them.
 
     :param store: see :class:`handstamp.stores.Store`
-    :param on_failure: what is done if the store fails while a session is opened: ``"raise"`` the
+    :param on_failure: what happens if the store fails while a session is loaded: ``"raise"`` the
         :exc:`~handstamp.StoreError`, or give an empty ``"readonly"`` session, whose response no cache may keep. A
         failure to save is always raised.
+    :cvar session_class: what ``open_session`` makes
     :raises SettingsError: ``on_failure`` is neither
+
+    >>> from handstamp.stores import MemoryStore
+    >>> interface = ServerSideSessionInterface(MemoryStore(), on_failure="readonly")
+    >>> interface.sessions(owner=7)
+    []
     """
 
     purpose = "handstamp.serverside"
-    session_class = ServerSideSession
+    session_class: type[ServerSessionT] = ServerSideSession  # type: ignore[assignment]  # the type variable's default
 
     def __init__(self, store: Store, on_failure: OnFailure = "raise") -> None:
         if on_failure not in ("raise", "readonly"):
-            raise SettingsError(f"on_failure: {on_failure!r} is no policy; give 'raise' or 'readonly'")
+            raise SettingsError(f"on_failure: {on_failure!r} is unknown; use 'raise' or 'readonly'")
         self.store = store
-        self.on_failure = on_failure
+        self.on_failure: OnFailure = on_failure
 
-    # -- of all sessions
+    def make_codec(self, settings: Settings, name: str) -> Codec:
+        """Return what signs and verifies tokens under a cookie name."""
+        return SigningCodec(settings.key_ring, self.get_salt(name), "sha256", "hmac")
 
-    def sessions(self, owner: Any) -> list[KeptSession]:
-        """Return the sessions of an owner that have not ended, the one that was seen last first.
+    # -- all sessions
+
+    def sessions(self, owner: Any) -> list[SessionInfo]:
+        """Return the sessions of an owner that have not ended, the last seen first.
 
         :param owner: what was assigned to ``session.owner``
         :raises StoreError: the store failed
         """
         now = int(self.now())
-        kept = [
-            _show(handle, record) for handle, record in self.store.find(dump_owner(owner)).items() if now <= record.end
-        ]
-        return sorted((each for each in kept if each is not None), key=attrgetter("seen"), reverse=True)
+        records = self.store.find(dump_owner(owner))
+        listed = [_make_info(handle, record) for handle, record in records.items() if now <= record.end]
+        return sorted((info for info in listed if info is not None), key=attrgetter("seen"), reverse=True)
 
     def end(self, handle: str) -> bool:
-        """End a session, whosever it is, and tell whether there was one.
+        """End a session, whoever owns it, and return whether there was one.
 
-        For the session of the request at hand use its ``invalidate()``.
+        To end the session of the current request, call its ``invalidate()``.
 
-        :param handle: if it came with a form, look for it among the :meth:`sessions` of whoever sent that
+        :param handle: if it came with a form, look for it among the :meth:`sessions` of whoever sent the form
         :raises StoreError: the store failed
         """
         return is_handle(handle) and self.store.delete(handle)
 
     def end_all(self, owner: Any, keep: ServerSideSession | None = None) -> int:
-        """End the sessions of an owner, but for one that is kept; return how many.
+        """End the sessions of an owner, and return how many.
 
-        :param keep: it may have been copied; ``keep.renew()`` leaves copies of its cookie behind
-        :raises StoreError: the store failed; some may have been ended
+        :param keep: a session that stays. Its cookie may have been copied: ``keep.renew()`` makes copies useless.
+        :raises StoreError: the store failed; some sessions may have ended
         """
         kept = None if keep is None else keep.handle
         return sum(self.store.delete(handle) for handle in self.store.find(dump_owner(owner)) if handle != kept)
 
     # -- reading
 
-    def load_session(self, settings: Settings, request: Request, session: Any) -> None:
-        """Have a session adopt its record, or begin anew; called at its first touch."""
-        try:
-            super().load_session(settings, request, session)
-        except StoreError as error:
-            if self.on_failure == "raise":
-                raise
-            get_logger().error("the session is empty and read-only: %s", error)
-            session.adopt({}, int(self.now()), opened=False, stale=False)
-            session.unavailable = True
-
-    def read_payload(
-        self, settings: Settings, session: Any, content: bytes, issued: int, now: int
-    ) -> tuple[dict[str, Any], int, int]:
-        """Read the record that a token opens; return the data, when the session began, and when it was last seen."""
-        ticket = read_ticket(content)
-        record = self.store.load(ticket.handle)
-        if record is None or not compare_digest(record.hash.encode(), ticket.hash.encode()):
+    def load_payload(self, settings: Settings, payload: bytes, issued: int, now: int) -> LoadedRecord:
+        """Return the session that a session id opens."""
+        session_id = SessionId.parse(payload)
+        record = self.store.load(session_id.handle)
+        if record is None or not session_id.opens(record.hash):
             raise BadToken(RejectReason.REVOKED)
-        data = _read_fields(record)
+        data = _load_data(record)
         if data is None:
-            raise damaged(ticket.handle)
+            raise damaged_error(session_id.handle)
+        loaded = LoadedRecord(data, session_id, record)
         if now > record.end:
-            permanent = bool(data.get("_permanent"))
-            reason = settings.lifetimes.of(permanent).refuse(record.seen, record.created, now)
-            raise BadToken(reason or RejectReason.IDLE)  # the limits may have been shorter when it was kept
-        session.take_record(ticket, record.owner)
-        return data, record.created, record.seen
+            reason = settings.limits_of(loaded).find_reason(record.seen, record.created, now)
+            raise BadToken(reason or RejectReason.IDLE)  # the limits may have been shorter when it was saved
+        return loaded
 
     # -- writing
 
-    def write_payload(self, session: Any) -> bytes:
-        """Write what a token holds: the ticket."""
-        return session.ticket.content  # type: ignore[no-any-return]
+    def save_session(self, settings: Settings, session: ServerSessionT, response: Response) -> None:
+        """Save what has changed, and set the cookie where the browser needs another one.
 
-    def save_session(self, settings: Settings, session: Any, response: Response) -> None:
-        """Keep what has changed, and set the cookie where the browser needs another one.
+        The cookie is left as it is wherever possible, so that a slow response does not replace a newer one.
 
-        A cookie is left alone wherever it can be, so that a slow response does not put an old one over a newer.
-
-        :raises SessionEnded: another request has ended or renewed the session that this one wrote to
+        :raises SessionEnded: another request has ended or renewed the session that this one changed
         :raises StoreError: the store failed
         """
         request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
-        if session.unavailable:
+        if not session.is_available:
             forbid_storing(response.headerlist)
-            self.leave_cookie(response)
+            self.vary_on_cookie(response)
             return
         if not self.should_set_cookie(settings, request, session):
-            self.leave_cookie(response)
+            self.vary_on_cookie(response)
             return
-        was_there = session.dropped is not None and self.store.delete(session.dropped.handle)
-        if self._create(session) if session.ticket is None else self._update(settings, session):
+        has_ended = session.ended_id is not None and self.store.delete(session.ended_id.handle)
+        if self._create(session) if session.loaded_id is None else self._update(settings, session):
             self.set_cookie(settings, session, response, self._seal(settings, session, request))
-        elif was_there:
+        elif has_ended:
             self.delete_cookie(settings, session, response)
         else:
-            self.leave_cookie(response)
+            self.vary_on_cookie(response)
 
-    def _create(self, session: ServerSideSession) -> bool:
-        """Keep a new record, if there is anything to keep; tell whether the cookie has to be set."""
-        if not session.is_worth_keeping:
+    def _seal(self, settings: Settings, session: ServerSessionT, request: Request) -> str:
+        codec = self.get_codec(settings, self.get_cookie_name(settings, request))
+        return codec.seal(codec.pack(session.prepare_id().payload), int(self.now()))
+
+    def _create(self, session: ServerSessionT) -> bool:
+        """Save a new record, if there is anything to save; return whether the cookie is to be set."""
+        if not session.is_worth_saving:
             return False
-        ticket = make_ticket()
-        if not self.store.create(ticket.handle, session.make_record(ticket, int(self.now()))):
-            name = name_record(ticket.handle)
-            raise StoreError(f"{name} is there already, though its handle is random; see what else writes to the store")
-        session.ticket = ticket
+        handle = session.prepare_id().handle
+        if not self.store.create(handle, session.make_record(int(self.now()))):
+            name = redact_handle(handle)
+            raise StoreError(f"{name} exists already, though its handle is random; see what else writes to the store")
         return True
 
-    def _update(self, settings: Settings, session: ServerSideSession) -> bool:
-        """Merge what has changed into the record, or touch it; tell whether the cookie has to be set."""
-        old: Ticket = session.ticket  # type: ignore[assignment]  # save_session has looked
-        ticket = old.renew() if session.renewed else old
-        change = session.make_change(ticket, int(self.now()))
-        if self.store.update(ticket.handle, old.hash, change):
-            session.ticket = ticket
-            # Where reads never refresh, writes do.
-            return session.renewed or session.stale or change.shorten or settings.lifetimes.other.refresh is None
+    def _update(self, settings: Settings, session: ServerSessionT) -> bool:
+        """Merge what has changed into the record, or touch it; return whether the cookie is to be set."""
+        expected, change = session.loaded_id, session.make_change(int(self.now()))
+        if expected is not None and self.store.update(expected.handle, expected.hash, change):
+            # Where reads never reissue the token, writes do.
+            never_reissued = settings.lifetimes.other.reissue_after is None
+            return session.renewed or session.needs_reissue or change.shorten or never_reissued
         if session.modified:
             raise SessionEnded(
-                "another request has ended or renewed this session since it was opened, so nothing was saved; catch"
+                "another request has ended or renewed this session since it was loaded, so nothing was saved; catch"
                 " this around the middleware and have the visitor try again"
             )
         return False
 
 
-def _read_fields(record: Record) -> dict[str, Any] | None:
-    """Return the data of a record, ``None`` if it is damaged."""
+def _load_data(record: Record) -> dict[str, Any] | None:
+    """Return the data of a record, or ``None`` if it is damaged."""
     try:
         load_owner(record.owner)
         return load_fields(record.fields)
@@ -197,9 +196,9 @@ def _read_fields(record: Record) -> dict[str, Any] | None:
         return None
 
 
-def _show(handle: str, record: Record) -> KeptSession | None:
-    data = _read_fields(record)
+def _make_info(handle: str, record: Record) -> SessionInfo | None:
+    data = _load_data(record)
     if data is None:
         return None
     created, seen = (datetime.fromtimestamp(seconds, UTC) for seconds in (record.created, record.seen))
-    return KeptSession(handle, created, seen, MappingProxyType(data))
+    return SessionInfo(handle, created, seen, MappingProxyType(data))

@@ -65,7 +65,7 @@ def handstamp_bytes() -> Codec:
 
     def unseal(token: str) -> bytes:
         content, issued, _ = codec.unseal(token)
-        if settings.lifetimes.refuse_token(issued, int(time.time())) is not None:
+        if settings.lifetimes.find_reason(issued, int(time.time())) is not None:
             raise ValueError("expired")
         return codec.unpack(content)
 

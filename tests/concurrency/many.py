@@ -13,7 +13,7 @@ from statistics import median
 
 from redis import Redis
 
-from handstamp.serversession import dump_owner
+from handstamp._session_id import dump_owner
 from handstamp.serverside import ServerSideSessionInterface
 from handstamp.stores import Record
 from handstamp.stores.redis import RedisStore

@@ -8,12 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from handstamp import SessionMiddleware
-from handstamp.caching import Headers
-from handstamp.middleware import Environ, StartResponse
+from handstamp._caching import Headers
 
-from .site import DAY, KEY, NOW, OLD_KEY, StoppedClock, call, derive_key, encode, encode_time, make_environ, sign
+from .site import DAY, KEY, NOW, OLD_KEY, StoppedSigned, call, derive_key, encode, encode_time, make_environ, sign
 from .target import Reader, Target, pack
 
 _NAMES = ("Vary", "Cache-Control", "Set-Cookie", "vary", "CACHE-CONTROL", "set-cookie", "Content-Type", "X-Vary")
@@ -119,7 +119,7 @@ class _Visit:
     shape: Callable[[StartResponse, Headers, Headers], Iterable[bytes]]
     heads: tuple[Headers, Headers]
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         self.case.act(environ["session"])
         return self.shape(start_response, *self.heads)
 
@@ -172,7 +172,7 @@ def _check(case: _Case, own_headers: Headers, sent_headers: Headers) -> None:
 
 _VISIT = _Visit()
 _APP = SessionMiddleware(
-    _VISIT, {"SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": [OLD_KEY]}, session_interface=StoppedClock()
+    _VISIT, {"SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": [OLD_KEY]}, session_interface=StoppedSigned()
 )
 _ENVIRON = make_environ()
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from handstamp import CookieTooLarge, SessionMiddleware
-from handstamp.caching import Headers
-from handstamp.cookies import MAX_COOKIE
-from handstamp.middleware import Environ, StartResponse
+from handstamp._caching import Headers
+from handstamp._cookies import MAX_COOKIE_BYTES
 
 from .makers import ENCRYPTED, SIGNED, STYLES, Kind, Maker
 from .site import DAY, KEY, OLD_KEY, STRANGE_KEY, call, find_cookies, make_environ
@@ -73,7 +73,7 @@ class _Visit:
     action: Action = bool
     session: Any = None
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         self.session = environ["session"]
         self.action(self.session)
         start_response("200 OK", [("Content-Type", "text/plain")])
@@ -86,7 +86,7 @@ class _Door(NamedTuple):
     app: SessionMiddleware
     name: str
     makers: tuple[Maker, Maker, Maker]
-    environ: Environ
+    environ: WSGIEnvironment
 
 
 def _make_door(scheme: str = "http", *, kind: Kind = SIGNED, **settings: Any) -> _Door:
@@ -182,7 +182,7 @@ def _come_back(door: _Door, session: Any, line: str) -> None:
     assert line.isprintable()
     pair = line.partition(";")[0]
     assert pair.startswith(door.name + "=")
-    assert len(pair) <= MAX_COOKIE
+    assert len(pair) <= MAX_COOKIE_BYTES
     left = session.copy()
     found, _ = _visit(door, dict, pair)
     assert_same(found.copy(), left)

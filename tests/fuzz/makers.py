@@ -7,9 +7,9 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from handstamp import SecureCookieSessionInterface
+from handstamp._token_based import TokenSessionInterface
 
-from .site import DAY, NOW, StoppedClock, derive_key, encode, encode_time, sign
+from .site import DAY, NOW, StoppedClock, StoppedSigned, derive_key, encode, encode_time, sign
 
 #: A style and a body -> a token.
 Maker = Callable[[int, bytes], bytes]
@@ -21,7 +21,7 @@ STYLES = 7
 class Kind(NamedTuple):
     """How the cookies of an interface are made, beside handstamp."""
 
-    interface: Callable[[], SecureCookieSessionInterface]
+    interface: Callable[[], TokenSessionInterface[Any]]
     make_maker: Callable[[str, str], Maker]
 
 
@@ -55,7 +55,7 @@ def _make_signer(key: str, name: str) -> Maker:
     return lambda style, body: sign(derived, _SIGNED[style](body))
 
 
-SIGNED = Kind(StoppedClock, _make_signer)
+SIGNED = Kind(StoppedSigned, _make_signer)
 
 
 # -- encrypted --------------------------------------------------------------------------------------------------------
@@ -91,11 +91,11 @@ def _make_encrypter(key: str, name: str) -> Maker:
     return lambda style, body: encode(nonce + cipher.encrypt(nonce, _ENCRYPTED[style](body), salt))
 
 
-def _open_encrypted() -> SecureCookieSessionInterface:
+def _open_encrypted() -> TokenSessionInterface[Any]:
     from handstamp.encrypted import EncryptedCookieSessionInterface
 
     stopped: Any = type("StoppedEncrypted", (StoppedClock, EncryptedCookieSessionInterface), {})
-    made: SecureCookieSessionInterface = stopped()
+    made: TokenSessionInterface[Any] = stopped()
     return made
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from handstamp import SessionMiddleware, Settings, SettingsError
-from handstamp.middleware import Environ, StartResponse
-from handstamp.settings import DEFAULTS
+from handstamp._settings import DEFAULTS
 
-from .site import KEY, OLD_KEY, StoppedClock, call, find_cookies, make_environ
+from .site import KEY, OLD_KEY, StoppedSigned, call, find_cookies, make_environ
 from .target import Reader, Target, pack
 
 _KEYS = tuple(DEFAULTS)
@@ -111,14 +111,14 @@ def read(data: bytes) -> Settings:
     return reader.pick((_read_dict, _read_strings))(reader)
 
 
-def _app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+def _app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
     if environ["handstamp.has_key"]:
         environ["session"]["a"] = 1
     start_response("200 OK", [])
     return [b"done"]
 
 
-_INTERFACE = StoppedClock()
+_INTERFACE = StoppedSigned()
 _ENVIRON = make_environ(wsgi__url_scheme="https")
 
 

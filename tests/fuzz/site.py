@@ -6,11 +6,11 @@ import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 from wsgiref.util import setup_testing_defaults
 
-from handstamp import SecureCookieSessionInterface
-from handstamp.caching import Headers
-from handstamp.middleware import Environ
+from handstamp import SecureCookieSessionInterface, SessionInterface
+from handstamp._caching import Headers
 
 NOW = 1_700_000_000
 DAY = 24 * 3600
@@ -40,21 +40,25 @@ def sign(derived: bytes, value: bytes) -> bytes:
     return b"%b.%b" % (value, encode(hmac.digest(derived, value, "sha256")))
 
 
-class StoppedClock(SecureCookieSessionInterface):
+class StoppedClock(SessionInterface[Any]):
     """Stands still, so that what was found once is found again."""
 
     def now(self) -> float:
         return NOW
 
 
-def make_environ(**extra: Any) -> Environ:
+class StoppedSigned(StoppedClock, SecureCookieSessionInterface):
+    """Signed cookies on that clock."""
+
+
+def make_environ(**extra: Any) -> WSGIEnvironment:
     """Return a complete environ."""
-    environ: Environ = {key.replace("__", "."): value for key, value in extra.items()}
+    environ: WSGIEnvironment = {key.replace("__", "."): value for key, value in extra.items()}
     setup_testing_defaults(environ)
     return environ
 
 
-def call(app: Any, environ: Environ) -> list[Headers]:
+def call(app: Any, environ: WSGIEnvironment) -> list[Headers]:
     """Call an application as a server does; return the fields of each head that it sent."""
     heads: list[Headers] = []
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import permutations
 from math import factorial
+from typing import Any
 
 import pytest
 from helpers import DAY, HOUR, OLD_KEY, SETTINGS, START, Browser, Clock, Site, on_clock, sign, stamp
 from kinds import Kind
 from webob import Request
 
-from handstamp import SecureCookieSessionInterface, Settings
+from handstamp import Settings
+from handstamp._cookie_based import CookieSessionInterface
 
 MINE = {"user": "Ada"}
 THEIRS = {"user": "Eve"}
@@ -72,18 +74,18 @@ READY = Settings({**SETTINGS, "SESSION_IDLE_LIFETIME": DAY})
 
 
 @pytest.fixture
-def interface(kind: Kind) -> SecureCookieSessionInterface:
+def interface(kind: Kind) -> CookieSessionInterface[Any]:
     """An interface of the kind that is tested, which each test asks without a server between."""
     return on_clock(kind.interface(), Clock(NOW))
 
 
-def find(interface: SecureCookieSessionInterface, header: str) -> dict[str, str]:
+def find(interface: CookieSessionInterface[Any], header: str) -> dict[str, str]:
     """Return the session that is found in a Cookie header."""
     request = Request({"HTTP_COOKIE": header})
     return dict(interface.open_session(READY, request) or {})
 
 
-def test_every_order(interface: SecureCookieSessionInterface) -> None:
+def test_every_order(interface: CookieSessionInterface[Any]) -> None:
     """In all 40,320 orders of eight cookies the valid one that was issued last is found."""
     orders = list(permutations(make_cookies().values()))
     found = [find(interface, "; ".join(order)) for order in orders]
@@ -92,20 +94,20 @@ def test_every_order(interface: SecureCookieSessionInterface) -> None:
 
 
 @pytest.mark.parametrize("left_out", KINDS)
-def test_each_left_out(interface: SecureCookieSessionInterface, left_out: str) -> None:
+def test_each_left_out(interface: CookieSessionInterface[Any], left_out: str) -> None:
     """Without any one of them the same is found; without the valid one, the older."""
     header = "; ".join(cookie for name, cookie in make_cookies().items() if name != left_out)
     assert find(interface, header) == (MINE if left_out != "valid" else THEIRS)
 
 
 @pytest.mark.parametrize("alone", KINDS)
-def test_each_alone(interface: SecureCookieSessionInterface, alone: str) -> None:
+def test_each_alone(interface: CookieSessionInterface[Any], alone: str) -> None:
     """Alone, none opens but the two that are valid."""
     assert find(interface, make_cookies()[alone]) == {"valid": MINE, "older valid": THEIRS}.get(alone, {})
 
 
 @pytest.mark.parametrize("make_trick", TRICKS.values(), ids=TRICKS)
-def test_tricks(interface: SecureCookieSessionInterface, make_trick: Callable[[str], str]) -> None:
+def test_tricks(interface: CookieSessionInterface[Any], make_trick: Callable[[str], str]) -> None:
     """Whatever looks like our cookie, before or behind ours, is not taken for it, and does not hide it."""
     valid, trick = f"session={make_valid()}", make_trick(make_newer())
     headers = (trick, f"{trick}; {valid}", f"{valid}; {trick}")
@@ -114,7 +116,7 @@ def test_tricks(interface: SecureCookieSessionInterface, make_trick: Callable[[s
 
 @pytest.mark.parametrize("junk", KINDS[1:])
 @pytest.mark.parametrize("place", [0, 250, 500])
-def test_tossed_junk_logs_nobody_out(interface: SecureCookieSessionInterface, junk: str, place: int) -> None:
+def test_tossed_junk_logs_nobody_out(interface: CookieSessionInterface[Any], junk: str, place: int) -> None:
     """Five hundred cookies of junk, wherever ours stands among them, log nobody out."""
     cookies = [make_cookies()[junk]] * 500
     cookies.insert(place, f"session={make_valid()}")
@@ -136,6 +138,6 @@ def test_wherever_they_were_set() -> None:
     assert now.visit(dict, path="/shop").result == {"n": 2}
 
 
-def test_another_account_is_not_told_apart(interface: SecureCookieSessionInterface) -> None:
+def test_another_account_is_not_told_apart(interface: CookieSessionInterface[Any]) -> None:
     """A tossed valid cookie of another account wins if it was issued later: only ``__Host-`` stops it, as is said."""
     assert find(interface, f"session={make_valid()}; session={make_newer()}") == THEIRS

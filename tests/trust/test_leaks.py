@@ -380,7 +380,7 @@ def test_every_refusal_is_a_path() -> None:
 def test_every_refusal_is_reached(reason: RejectReason, witness: Witness) -> None:
     """The cookie that stands for a reason is refused for that reason, and the log says so and no more."""
     witness.visit(_site(make_interface(Revoking)), cookie=f"session={REFUSED[reason]()}")
-    assert f"session cookie refused: {reason.value}" in witness.heard
+    assert f"session cookie rejected: {reason.value}" in witness.heard
 
 
 @pytest.mark.parametrize("leak", ["%s", "%r", "header: session=%s; a=b"])

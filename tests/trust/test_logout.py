@@ -128,7 +128,7 @@ def test_slow_writer() -> None:
 
 
 def test_slow_refresh() -> None:
-    """Not promised: so does one that only reads a session whose token is due to be issued anew."""
+    """Not promised: so does one that only reads a session whose token needs a reissue."""
     site = signed_in()
     site.clock.advance(2 * DAY)
     visit_slowly(site, _user, lambda: site.visit(_sign_out))

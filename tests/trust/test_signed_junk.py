@@ -19,8 +19,8 @@ from helpers import SETTINGS, Clock, Site, on_clock, sign, stock_serializer
 from webob import Request
 
 from handstamp import SecureCookieSessionInterface, Settings
-from handstamp.cookies import MAX_COOKIE
-from handstamp.tokens import MAX_PAYLOAD
+from handstamp._cookies import MAX_COOKIE_BYTES
+from handstamp._tokens import MAX_PAYLOAD_BYTES
 
 
 def encode(content: bytes) -> bytes:
@@ -51,7 +51,7 @@ def take_out(session: Any) -> dict[str, Any]:
 
 def visit(token: str) -> Any:
     """Return what an application takes out of a session."""
-    assert len(f"session={token}") <= MAX_COOKIE
+    assert len(f"session={token}") <= MAX_COOKIE_BYTES
     return Site().visit(take_out, HTTP_COOKIE=f"session={token}").result
 
 
@@ -130,7 +130,7 @@ TOKENS = {
     "bad zlib: gzip": seal_packed(zlib.compress(b'{"a":1}', wbits=31)),
     "bad zlib: bare": seal_packed(zlib.compress(b'{"a":1}', wbits=-15)),
     "a zip bomb": seal_packed(zlib.compress(b" " * 2_900_000 + b"{}", 9)),
-    "a zip bomb, one byte over": seal_packed(zlib.compress(b'{"a":"' + b"x" * (MAX_PAYLOAD - 7) + b'"}', 9)),
+    "a zip bomb, one byte over": seal_packed(zlib.compress(b'{"a":"' + b"x" * (MAX_PAYLOAD_BYTES - 7) + b'"}', 9)),
     "bad text: no UTF-8": seal(encode(b'{"a":"\xff"}')),
     "bad text: UTF-16": seal(encode('{"a":1}'.encode("utf-16"))),
     "bad text: a surrogate in UTF-8": seal(encode(b'{"a":"\xed\xa0\x80"}')),
@@ -185,7 +185,7 @@ ODD: dict[str, tuple[str, dict[str, Any]]] = {
     "a NUL": ('{"\\u0000":"\\u0000"}', {"\x00": "\x00"}),
     "Python's names": ('{"__class__":1,"__reduce__":[],"":2}', {"__class__": 1, "__reduce__": [], "": 2}),
     "a foreign _permanent": ('{"_permanent":["no"]}', {"_permanent": ["no"]}),
-    "the biggest": ('{"a":"' + "x" * (MAX_PAYLOAD - 8) + '"}', {"a": "x" * (MAX_PAYLOAD - 8)}),
+    "the biggest": ('{"a":"' + "x" * (MAX_PAYLOAD_BYTES - 8) + '"}', {"a": "x" * (MAX_PAYLOAD_BYTES - 8)}),
 }
 
 
@@ -273,21 +273,24 @@ def measure_peak(token: str) -> int:
 @pytest.mark.parametrize("grow", GROWING.values(), ids=GROWING)
 def test_work_is_linear(grow: Callable[[int], str]) -> None:
     """Four times as much junk makes at most four times the calls, up to the biggest payload, and beyond it none."""
-    sealed = [sign(grow(length)) for length in (MAX_PAYLOAD // 4 - 100, MAX_PAYLOAD - 100, MAX_PAYLOAD + 10_000)]
+    sealed = [
+        sign(grow(length))
+        for length in (MAX_PAYLOAD_BYTES // 4 - 100, MAX_PAYLOAD_BYTES - 100, MAX_PAYLOAD_BYTES + 10_000)
+    ]
     small, large, beyond = map(count_calls, sealed)
     assert large <= 4.1 * small
-    assert large <= 3 * MAX_PAYLOAD
+    assert large <= 3 * MAX_PAYLOAD_BYTES
     assert beyond < 200
 
 
 @pytest.mark.parametrize("grow", GROWING.values(), ids=GROWING)
 def test_memory_is_bounded(grow: Callable[[int], str]) -> None:
     """No junk takes more than 16 MB while it is read, however small its cookie is."""
-    assert measure_peak(sign(grow(MAX_PAYLOAD - 100))) < 64 * MAX_PAYLOAD
+    assert measure_peak(sign(grow(MAX_PAYLOAD_BYTES - 100))) < 64 * MAX_PAYLOAD_BYTES
 
 
 @pytest.mark.parametrize("times", [2, 8, 64, 256])
 def test_bomb_does_not_unfold(times: int) -> None:
     """However much a bomb would unfold to, no more than its bound is ever held."""
-    bomb = seal_packed(zlib.compress(b" " * times * MAX_PAYLOAD, 9))
-    assert measure_peak(bomb) < 4 * MAX_PAYLOAD
+    bomb = seal_packed(zlib.compress(b" " * times * MAX_PAYLOAD_BYTES, 9))
+    assert measure_peak(bomb) < 4 * MAX_PAYLOAD_BYTES

@@ -14,12 +14,12 @@ from helpers import OLD_KEY, SETTINGS, START, Site
 from kinds import Kind, decode, encode
 
 from handstamp import Settings
-from handstamp.cookies import MAX_COOKIE
-from handstamp.exceptions import BadToken
-from handstamp.tokens import Codec
+from handstamp._cookies import MAX_COOKIE_BYTES
+from handstamp._rejection import BadToken
+from handstamp._tokens import Codec
 
 NAME = "session"
-FITTING = MAX_COOKIE - len(NAME)
+FITTING = MAX_COOKIE_BYTES - len(NAME)
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 #: What some decoder of base64 or some parser of headers skips.
@@ -28,7 +28,7 @@ SKIPPED = "= \t\r\n\v\f\x00\"\\,;:!*$%'()"
 
 # -- tokens of each sort ----------------------------------------------------------------------------------------------
 
-_NOISE = random.Random(0).randbytes(8 * MAX_COOKIE)
+_NOISE = random.Random(0).randbytes(8 * MAX_COOKIE_BYTES)
 
 #: A payload of each sort, at a length. (Signed ones are packed by zlib where that saves bytes.)
 PAYLOADS: dict[str, Callable[[int], bytes]] = {
@@ -42,7 +42,7 @@ PAYLOADS: dict[str, Callable[[int], bytes]] = {
 
 def make_token(codec: Codec, sort: str) -> str:
     """Return a token of a sort; of those near 4096 bytes, the longest that fits into a cookie."""
-    for length in range(MAX_COOKIE, 0, -1):
+    for length in range(MAX_COOKIE_BYTES, 0, -1):
         content = codec.pack(PAYLOADS[sort](length))
         if len(content) <= FITTING and len(token := codec.seal(content, START)) <= FITTING:
             return token

@@ -11,8 +11,8 @@ from helpers import DAY, HOUR, KEY, OLD_KEY, START, Answer, Site, sign, stamp
 from kinds import Kind, current, make_interface, make_salt
 
 from handstamp import SecureCookieSessionInterface, Settings, payload
-from handstamp.exceptions import BadToken
-from handstamp.tokens import Codec
+from handstamp._rejection import BadToken
+from handstamp._tokens import Codec
 
 pytestmark = pytest.mark.usefixtures("kind")
 signed_only = pytest.mark.parametrize("kind", ["signed"], indirect=True)
@@ -58,13 +58,13 @@ class Recording(SecureCookieSessionInterface):
         self.seen: list[str] = []
         self.serializer = self
 
-    def make_codec(self, settings: Settings, name: str) -> Codec:
-        codec = super().make_codec(settings, name)
+    def _find_codec(self, settings: Settings, name: str) -> Codec:
+        codec = super()._find_codec(settings, name)
         unpack = codec.unpack
 
-        def record(content: bytes) -> bytes:
+        def record(packed: bytes) -> bytes:
             self.seen.append("unpacked")
-            return unpack(content)
+            return unpack(packed)
 
         codec.unpack = record  # type: ignore[method-assign]  # a spy
         return codec

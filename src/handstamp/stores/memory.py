@@ -6,7 +6,7 @@ import logging
 from collections import OrderedDict
 from threading import Lock
 
-from .base import Change, Record, damaged
+from ._base import Change, Record, damaged_error
 
 logger = logging.getLogger("handstamp")
 
@@ -66,7 +66,7 @@ class MemoryStore:
     def _get(self, handle: str) -> Record | None:
         record = self._records.get(handle)
         if record is not None and type(record) is not Record:
-            raise damaged(handle)
+            raise damaged_error(handle)
         return record
 
     def _forget(self) -> None:

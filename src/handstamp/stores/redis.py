@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ..exceptions import StoreError
-from .base import GRACE, Change, Record, damaged
+from ._base import GRACE_SECONDS, Change, Record, damaged_error
 
 try:
     from redis.client import NEVER_DECODE
@@ -100,7 +100,7 @@ return {redis.call('DEL', KEYS[1]), owner or ''}
 """)
 
 # args: handle, end, grace. What has ended goes; the whole goes with its last.
-_ENTER = _script("""
+_INDEX_ADD = _script("""
 redis.call('ZADD', KEYS[1], 'GT', args[2], args[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. (redis.call('TIME')[1] - args[3]))
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
@@ -108,7 +108,7 @@ if last then redis.call('EXPIREAT', KEYS[1], last + args[3]) end
 return 1
 """)
 
-_STRIKE = _script("return redis.call('ZREM', KEYS[1], args[1])")
+_INDEX_REMOVE = _script("return redis.call('ZREM', KEYS[1], args[1])")
 
 _LIST = _script("return redis.call('ZRANGE', KEYS[1], 0, -1)")
 
@@ -132,13 +132,13 @@ class RedisStore:
         try:
             return _read_record(self._run(_LOAD, self._key(handle)))
         except ValueError:
-            raise damaged(handle) from None
+            raise damaged_error(handle) from None
 
     def create(self, handle: str, record: Record) -> bool:
         """Keep a new record."""
         if record.owner:
-            self._enter(record.owner, handle, record.end)
-        lifetime = max(1, record.end - record.seen + GRACE)
+            self._index_add(record.owner, handle, record.end)
+        lifetime = max(1, record.end - record.seen + GRACE_SECONDS)
         own = {name: getattr(record, name) for name in _OWN}
         return bool(self._run(_CREATE, self._key(handle), record.hash, lifetime, *_flatten(own, record.fields)))
 
@@ -146,10 +146,10 @@ class RedisStore:
         """Merge a change into a record."""
         if change.owner:
             # Before the record, so that nothing an owner has can be missing from the index.
-            self._enter(change.owner, handle, change.end)
+            self._index_add(change.owner, handle, change.end)
         own = {name: getattr(change, name) for name in ("hash", "owner", "created")}
         told = _flatten({name: value for name, value in own.items() if value is not None}, change.fields)
-        times = (change.seen, change.end, int(change.shorten), GRACE)
+        times = (change.seen, change.end, int(change.shorten), GRACE_SECONDS)
         removed = [f":{name}" for name in change.removed]
         accepted = self._run(
             _UPDATE, self._key(handle), expect, change.hash or "", *times, len(removed), *removed, *told
@@ -158,14 +158,14 @@ class RedisStore:
             return False
         owner, _, end = _text(accepted).rpartition("\n")
         if owner:
-            self._enter(owner, handle, int(end))
+            self._index_add(owner, handle, int(end))
         return True
 
     def delete(self, handle: str) -> bool:
         """Drop a record."""
         number, owner = self._run(_DELETE, self._key(handle))
         if owner:
-            self._run(_STRIKE, self._index(_text(owner)), handle)
+            self._run(_INDEX_REMOVE, self._index(_text(owner)), handle)
         return bool(number)
 
     def find(self, owner: str) -> dict[str, Record]:
@@ -192,8 +192,8 @@ class RedisStore:
         # Hashed, so that an owner may be any text, and keys tell of nobody.
         return f"{self._prefix}owner:{hashlib.sha256(owner.encode()).hexdigest()}"
 
-    def _enter(self, owner: str, handle: str, end: int) -> None:
-        self._run(_ENTER, self._index(owner), handle, end, GRACE)
+    def _index_add(self, owner: str, handle: str, end: int) -> None:
+        self._run(_INDEX_ADD, self._index(owner), handle, end, GRACE_SECONDS)
 
     def _run(self, script: _Script, key: str, *args: object) -> Any:
         """Run a script over a key.
@@ -210,7 +210,7 @@ class RedisStore:
                 return self._client.eval(script.text, 1, key, lines)
         except _ERRORS as error:
             kind = type(error).__name__
-        raise _failed(kind)
+        raise _failed_error(kind)
 
     def _load_all(self, handles: Sequence[str]) -> list[bytes]:
         """Load records at once, as they are: what is no UTF-8 in one must not hide the others."""
@@ -221,10 +221,10 @@ class RedisStore:
             return pipeline.execute()  # type: ignore[no-any-return]
         except _ERRORS as error:
             kind = type(error).__name__
-        raise _failed(kind)
+        raise _failed_error(kind)
 
 
-def _failed(kind: str) -> StoreError:
+def _failed_error(kind: str) -> StoreError:
     return StoreError(f"Redis failed ({kind}); see whether it runs, and whether the client's timeouts are long enough")
 
 

@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from ..exceptions import StoreError
-from .base import GRACE, Change, Record, damaged
+from ._base import GRACE_SECONDS, Change, Record, damaged_error
 
 try:
     from sqlalchemy import (
@@ -76,17 +76,17 @@ class SQLAlchemyStore:
 
         :param now: seconds since 1970; ``None``: this machine's clock
         """
-        last = int(time.time() if now is None else now) - GRACE
+        last = int(time.time() if now is None else now) - GRACE_SECONDS
         table = self._sessions
         ended = select(table.c.handle).where(table.c.end < last)
-        keys = self._run(lambda run: run.execute(ended).scalars().all())
+        keys = self._run(lambda connection: connection.execute(ended).scalars().all())
         return sum(self._run(partial(self._drop, keys=some, last=last)) for some in _split(keys))
 
-    def _drop(self, run: Connection, keys: Sequence[bytes], last: int) -> int:
+    def _drop(self, connection: Connection, keys: Sequence[bytes], last: int) -> int:
         table, fields = self._sessions, self._fields
-        gone = run.execute(delete(table).where(table.c.handle.in_(keys), table.c.end < last)).rowcount
+        gone = connection.execute(delete(table).where(table.c.handle.in_(keys), table.c.end < last)).rowcount
         kept = select(table.c.handle).where(table.c.handle == fields.c.handle).exists()
-        run.execute(delete(fields).where(fields.c.handle.in_(keys), ~kept))
+        connection.execute(delete(fields).where(fields.c.handle.in_(keys), ~kept))
         return gone
 
     # -- the five verbs
@@ -101,12 +101,12 @@ class SQLAlchemyStore:
         own = {name: getattr(record, name) for name in _OWN}
         row = {"handle": handle.encode(), "owner_key": _digest(record.owner), **own}
 
-        def work(run: Connection) -> bool:
+        def work(connection: Connection) -> bool:
             try:
-                run.execute(insert(self._sessions).values(row))
+                connection.execute(insert(self._sessions).values(row))
             except IntegrityError:
                 return False
-            self._write(run, handle, record.fields)
+            self._write(connection, handle, record.fields)
             return True
 
         if self._run(work):
@@ -132,11 +132,11 @@ class SQLAlchemyStore:
         }
         values = {name: value for name, value in told.items() if value is not None}
 
-        def work(run: Connection) -> bool:
-            if run.execute(update(table).where(*is_admitted).values(values)).rowcount == 0:
+        def work(connection: Connection) -> bool:
+            if connection.execute(update(table).where(*is_admitted).values(values)).rowcount == 0:
                 return False
-            self._erase(run, handle, [*change.removed, *change.fields])
-            self._write(run, handle, change.fields)
+            self._erase(connection, handle, [*change.removed, *change.fields])
+            self._write(connection, handle, change.fields)
             return True
 
         return self._run(work)
@@ -145,10 +145,10 @@ class SQLAlchemyStore:
         """Drop a record."""
         sessions, fields = self._sessions, self._fields
 
-        def work(run: Connection) -> bool:
-            if run.execute(delete(sessions).where(sessions.c.handle == handle.encode())).rowcount == 0:
+        def work(connection: Connection) -> bool:
+            if connection.execute(delete(sessions).where(sessions.c.handle == handle.encode())).rowcount == 0:
                 return False  # holding no row: fields that are there now are of a session created meanwhile
-            run.execute(delete(fields).where(fields.c.handle == handle.encode()))
+            connection.execute(delete(fields).where(fields.c.handle == handle.encode()))
             return True
 
         return self._run(work)
@@ -171,18 +171,18 @@ class SQLAlchemyStore:
         sessions, fields = self._sessions, self._fields
         both = sessions.outerjoin(fields, sessions.c.handle == fields.c.handle)
         query = select(sessions, fields.c.name, fields.c.text).select_from(both).where(condition)
-        return self._run(lambda run: run.execute(query.order_by(sessions.c.handle)).all())
+        return self._run(lambda connection: connection.execute(query.order_by(sessions.c.handle)).all())
 
-    def _erase(self, run: Connection, handle: str, names: Iterable[str]) -> None:
+    def _erase(self, connection: Connection, handle: str, names: Iterable[str]) -> None:
         table = self._fields
         for some in _split([_digest(name) for name in names]):
-            run.execute(delete(table).where(table.c.handle == handle.encode(), table.c.name_key.in_(some)))
+            connection.execute(delete(table).where(table.c.handle == handle.encode(), table.c.name_key.in_(some)))
 
-    def _write(self, run: Connection, handle: str, fields: Mapping[str, str]) -> None:
+    def _write(self, connection: Connection, handle: str, fields: Mapping[str, str]) -> None:
         key = handle.encode()
         rows = [{"handle": key, "name_key": _digest(name), "name": name, "text": fields[name]} for name in fields]
         if rows:
-            run.execute(insert(self._fields), rows)
+            connection.execute(insert(self._fields), rows)
 
     def _run(self, work: Callable[[Connection], _T], attempts: int = _ATTEMPTS) -> _T:
         """Do something in a transaction; again if the pool's connection is dead, or the database has broken it off.
@@ -254,7 +254,7 @@ def _read_record(handle: str, rows: Sequence[Row[Any]]) -> Record:
     # SQLite keeps a value of any type in any column.
     is_whole = all(type(own[name]) is kind for name, kind in _OWN.items())
     if not is_whole or len(own["hash"]) != _HASH_LENGTH or {*map(type, fields), *map(type, fields.values())} - {str}:
-        raise damaged(handle)
+        raise damaged_error(handle)
     return Record(fields=fields, **own)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ..stores.base import Store
+from ..stores._base import Store
 from .records import HOUR, keep, make_change, make_handle, make_hash, make_owner, make_record
 
 
@@ -82,7 +82,7 @@ class ChangeLaws:
         assert store.load(handle) == record._replace(fields=added)
 
     def test_update_never_creates(self, store: Store) -> None:
-        """A change of a record that is not there is refused, and makes none."""
+        """A change of a record that is not there is rejected, and makes none."""
         handle, record = make_handle(), make_record(owner=make_owner())
         change = make_change(record, fields={'"a"': "1"}, owner=record.owner, hash=record.hash)
         assert store.update(handle, record.hash, change) is False
@@ -90,7 +90,7 @@ class ChangeLaws:
         assert store.find(record.owner) == {}
 
     def test_update_with_another_hash(self, store: Store) -> None:
-        """A change under another hash is refused, and changes nothing."""
+        """A change under another hash is rejected, and changes nothing."""
         record = make_record(owner=make_owner())
         handle = keep(store, record)
         change = make_change(record, fields={'"a"': "9"}, owner=make_owner(), end=record.end + 9)
@@ -176,7 +176,7 @@ class ChangeLaws:
         assert store.load(handle) == record._replace(end=record.end + 50)
 
     def test_end_decides(self, store: Store) -> None:
-        """A change is accepted in the record's last good second and refused in the next, by the caller's clock."""
+        """A change is accepted in the record's last good second and rejected in the next, by the caller's clock."""
         record = make_record()
         handle = keep(store, record)
         change = make_change(record, seen=record.end + 1, end=record.end + HOUR, fields={'"a"': "2"})

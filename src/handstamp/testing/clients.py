@@ -17,13 +17,14 @@ from unittest.mock import patch
 from urllib.parse import urljoin
 from urllib.request import Request as JarRequest
 from urllib.response import addinfourl
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from webob import Request
 
-from ..caching import Headers
-from ..cookies import find_values
+from .._caching import Headers
+from .._cookies import find_values
+from .._middleware import SessionMiddleware
 from ..exceptions import SessionError
-from ..middleware import Environ, SessionMiddleware, StartResponse
 from .cookies import LOCALHOST, find_lines, split_line, visit
 
 # -- the clients ------------------------------------------------------------------------------------------------------
@@ -153,7 +154,7 @@ def _exchange_with_runner(client: Runner, url: str, lines: Iterable[str]) -> str
     sent = []
     headers: Headers = [("Set-Cookie", line) for line in lines]
 
-    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         sent.append(environ.get("HTTP_COOKIE", ""))
         start_response("200 OK", headers)
         return [b""]

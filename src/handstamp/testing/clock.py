@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from unittest.mock import patch
 
-from ..middleware import SessionMiddleware
+from .._middleware import SessionMiddleware
 
 
 class FrozenClock:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from typing import Any, Protocol, TypeAlias
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from webob import Request
 
-from ..caching import Headers
+from .._caching import Headers
+from .._middleware import SessionMiddleware
 from ..exceptions import SessionError
-from ..middleware import Environ, SessionMiddleware, StartResponse
 
 #: Where requests go if nobody says so: as with WebTest and werkzeug.
 LOCALHOST = "http://localhost/"
@@ -55,7 +56,7 @@ def read_cookie(middleware: SessionMiddleware, response: AnyResponse, *, url: st
 
     :param response: of webob, WebTest, werkzeug, Flask, requests, httpx or urllib, or pairs of header names and values
     :param url: where the request went, for policies that look at it
-    :raises SessionError: the middleware would refuse the cookie
+    :raises SessionError: the middleware would reject the cookie
     """
     request = Request.blank(url)
     name = middleware.session_interface.get_cookie_name(middleware.settings, request)
@@ -75,7 +76,7 @@ Visit: TypeAlias = tuple[Any, Callable[[], Headers]]
 
 
 @contextmanager
-def visit(middleware: SessionMiddleware, environ: Environ) -> Iterator[Visit]:
+def visit(middleware: SessionMiddleware, environ: WSGIEnvironment) -> Iterator[Visit]:
     """Open the session of a request; nothing is saved unless ``finish`` is called, which returns the headers."""
     headers: Headers = []
 
@@ -97,7 +98,7 @@ def visit(middleware: SessionMiddleware, environ: Environ) -> Iterator[Visit]:
         body.close()
 
 
-def _do_nothing(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def _do_nothing(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     start_response("200 OK", [])
     return iter([b""])  # has no length, so the head waits for its chunk
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..stores.base import Store, name_record
-from .records import catch_error, is_refused, keep, make_change, make_handle, make_hash, make_owner, make_record
+from ..stores._base import Store, redact_handle
+from .records import catch_error, is_rejected, keep, make_change, make_handle, make_hash, make_owner, make_record
 
 
 class FindingLaws:
@@ -109,41 +109,41 @@ class FindingLaws:
 
     def test_damaged_is_an_error(self, store: Store) -> None:
         """What cannot be read is an error that names the handle by its hash, and holds no handle."""
-        handle = self._damaged(store)
+        handle = self._damage(store)
         error = catch_error(lambda: store.load(handle))
-        assert name_record(handle) in str(error)
+        assert redact_handle(handle) in str(error)
         while error is not None:
             assert handle not in str(error)
             error = error.__cause__ or error.__context__
 
     def test_damaged_is_never_accepted(self, store: Store) -> None:
         """What cannot be read is neither changed nor taken over."""
-        handle, record = self._damaged(store), make_record()
+        handle, record = self._damage(store), make_record()
         change = make_change(record, fields={'"a"': "1"}, hash=make_hash())
         for attempt in (
             lambda: store.create(handle, record),
             lambda: store.update(handle, record.hash, change),
             lambda: store.update(handle, "", change._replace(hash=None)),
         ):
-            assert is_refused(attempt)
+            assert is_rejected(attempt)
             assert catch_error(lambda: store.load(handle))
 
     def test_damaged_is_left_out(self, store: Store) -> None:
         """What cannot be read is found with nobody, and hides none of the owner's others."""
         record = make_record(owner=make_owner())
         handle = keep(store, record)
-        self._damaged(store, record.owner)
+        self._damage(store, record.owner)
         assert store.find(record.owner) == {handle: record}
 
     def test_damaged_can_be_deleted(self, store: Store) -> None:
         """What cannot be read can be deleted, and its place be used."""
-        handle, record = self._damaged(store), make_record()
+        handle, record = self._damage(store), make_record()
         assert store.delete(handle) is True
         assert store.load(handle) is None
         assert store.create(handle, record) is True
         assert store.load(handle) == record
 
-    def _damaged(self, store: Store, owner: str = "") -> str:
+    def _damage(self, store: Store, owner: str = "") -> str:
         handle = keep(store, make_record(owner=owner))
         self.damage(store, handle)
         return handle

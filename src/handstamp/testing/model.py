@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
-from ..stores.base import Change, Record, Store
+from ..stores._base import Change, Record, Store
 from .records import make_handle, make_hash, make_owner, make_record
 
 

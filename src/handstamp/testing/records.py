@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..exceptions import StoreError
-from ..stores.base import Change, Record, Store
+from ..stores._base import Change, Record, Store
 
 HOUR = 3600
 
@@ -56,8 +56,8 @@ def catch_error(attempt: Callable[[], object]) -> BaseException | None:
     raise AssertionError("no StoreError")
 
 
-def is_refused(attempt: Callable[[], bool]) -> bool:
-    """Tell whether an attempt is refused, by its answer or by a :exc:`StoreError`."""
+def is_rejected(attempt: Callable[[], bool]) -> bool:
+    """Tell whether an attempt is rejected, by its answer or by a :exc:`StoreError`."""
     try:
         return attempt() is False
     except StoreError:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from ..stores.base import Store
+from ..stores._base import Store
 from .changes import ChangeLaws
 from .findings import FindingLaws
 from .records import keep, make_change, make_handle, make_hash, make_owner, make_record

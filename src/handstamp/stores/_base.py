@@ -14,8 +14,8 @@ from typing import NamedTuple, Protocol
 from ..exceptions import StoreError
 
 #: Seconds that a store keeps a record beyond its end at least: clocks differ. Count them from the last seen, as
-#: ``end - seen + GRACE``, and the store's clock need not be ours.
-GRACE = 60
+#: ``end - seen + GRACE_SECONDS``, and the store's clock need not be ours.
+GRACE_SECONDS = 60
 
 
 class Record(NamedTuple):
@@ -103,7 +103,7 @@ class Store(Protocol):
         """Merge a change into a record; touch nothing that it does not tell, and never create.
 
         Refused (``False``) if the record is gone, if its end is before ``change.seen``, or if its hash is neither
-        ``expect`` nor the one that the change brings (which is a replay). What is there and is no record is refused,
+        ``expect`` nor the one that the change brings (which is a replay). What is there and is no record is rejected,
         or raises :exc:`StoreError`.
 
         :param expect: the hash under which the session was opened
@@ -122,11 +122,11 @@ class Store(Protocol):
         ...
 
 
-def name_record(handle: str) -> str:
+def redact_handle(handle: str) -> str:
     """Return what a message may call a record: the beginning of its handle's hash."""
     return f"the session record {hashlib.sha256(handle.encode()).hexdigest()[:16]}"
 
 
-def damaged(handle: str) -> StoreError:
+def damaged_error(handle: str) -> StoreError:
     """Return the error for what is kept under a handle and is no record."""
-    return StoreError(f"{name_record(handle)} is damaged or foreign; delete it")
+    return StoreError(f"{redact_handle(handle)} is damaged or foreign; delete it")

@@ -1,6 +1,6 @@
 """What a session cookie holds, who signed it and when it ends: for the eyes of an operator.
 
-The verdict is that of the interface itself. What is found beside it is read from refused tokens too, even from those
+The verdict is that of the interface itself. What is found beside it is read from rejected tokens too, even from those
 that no key fits: then it is what anybody may have written. No finding holds a key or a token.
 """
 
@@ -16,18 +16,21 @@ from typing import Any, NamedTuple, TypeAlias
 from webob import Request
 
 from . import payload
-from .cookies import CookiePolicy, find_problems, find_values
-from .exceptions import BadToken, RejectReason
-from .lazy import CREATED, SecureCookieSession
-from .settings import Settings
-from .signed import SecureCookieSessionInterface
-from .tokens import MAX_PAYLOAD, Codec, decode_standard, split_token
+from ._base64url import decode_standard
+from ._cookies import find_values
+from ._policy import CookiePolicy, find_problems
+from ._rejection import BadToken
+from ._settings import Settings
+from ._signed import SecureCookieSessionInterface
+from ._tokens import MAX_PAYLOAD_BYTES, Codec, split_token
+from ._tracked import CREATED, SecureCookieSession
+from .exceptions import RejectReason
 
 #: The reason that only an inspection can have: there is no key to check a signature with.
 NO_KEY = "no_key"
 
 #: Bytes of JSON to which all payloads of a header together may come, as the one of a token may: packed, they are small.
-MAX_SHOWN = MAX_PAYLOAD
+MAX_SHOWN = MAX_PAYLOAD_BYTES
 
 Interfaces: TypeAlias = Sequence[SecureCookieSessionInterface]
 
@@ -37,7 +40,7 @@ class Finding(NamedTuple):
 
     The fields are the keys of the JSON form.
 
-    :ivar reason: why the middleware would refuse it: a :class:`RejectReason` or :data:`NO_KEY`
+    :ivar reason: why the middleware would reject it: a :class:`RejectReason` or :data:`NO_KEY`
     :ivar size: bytes of name and value
     :ivar key: ``current``, ``fallback 1`` and so on
     :ivar payload_size: bytes of the payload
@@ -138,7 +141,9 @@ def _find_names(interfaces: Interfaces, settings: Settings, header: str) -> Iter
 
 
 def _is_legal(name: str) -> bool:
-    return not any(find_problems(CookiePolicy(name, secure=True)))
+    # The strictest policy: whatever the name's prefix demands, it has.
+    policy = CookiePolicy(name, domain=None, path="/", httponly=True, secure=True, samesite="Lax", partitioned=False)
+    return not any(find_problems(policy))
 
 
 def _find_codec(interfaces: Interfaces, settings: Settings, name: str, token: str) -> Codec | None:
@@ -158,7 +163,7 @@ def _has_form(codec: Codec, token: str) -> bool:
 
 
 class _Judge(SecureCookieSessionInterface):
-    """Read a cookie as the middleware does, at a time that stands still, and remember why it was refused."""
+    """Read a cookie as the middleware does, at a time that stands still, and remember why it was rejected."""
 
     def __init__(self, codec: Codec, name: str, now: int) -> None:
         self._codec = codec
@@ -167,7 +172,7 @@ class _Judge(SecureCookieSessionInterface):
         self._reason = RejectReason.MALFORMED
 
     def judge(self, settings: Settings, token: str) -> RejectReason | None:
-        """Return why a token is refused, ``None`` if it is good."""
+        """Return why a token is rejected, ``None`` if it is good."""
         request = Request({"HTTP_COOKIE": f"{self._name}={token}"})
         return self._reason if SecureCookieSession(self, settings, request).new else None
 
@@ -212,10 +217,9 @@ def _unseal(codec: Codec, token: str) -> tuple[bytes, int, str | None]:
 
 
 def _read_data(data: dict[str, Any], settings: Settings, issued: int) -> dict[str, Any]:
-    permanent = bool(data.get("_permanent"))
-    limits = settings.lifetimes.of(permanent)
+    limits = settings.limits_of(data)
     created = data.get(CREATED, issued)
-    facts: dict[str, Any] = {"permanent": permanent, "idle_end": issued + limits.idle}
+    facts: dict[str, Any] = {"permanent": bool(data.get("_permanent")), "idle_end": issued + limits.idle}
     if type(created) is int and 0 <= created < _NO_TIME:
         facts["created"] = created
         facts["absolute_end"] = None if limits.absolute is None else created + limits.absolute

@@ -1,6 +1,6 @@
 """What caches are told about a response that depends on a session (RFC 9110 12.5.5, RFC 9111 5.2 and 7.3).
 
-What begins with ``add`` or ``forbid`` changes a list of header fields in place.
+Functions that begin with ``add`` or ``forbid`` change a list of header fields in place.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from collections.abc import Collection
 
 Headers = list[tuple[str, str]]
 
-_BLANKS = " \t"  # and no others: RFC 9110 5.6.3
+_BLANKS = " \t"  # and no other whitespace: RFC 9110 5.6.3
 
 
-def find_names(headers: Headers) -> list[str]:
-    """Return the names of the fields, in lower case: most heads have none of ours, and are looked through but once."""
+def field_names(headers: Headers) -> list[str]:
+    """Return the names of the fields in lower case. Most headers have none of ours, so one search is enough."""
     return [name.lower() for name, _ in headers]
 
 
 def add_vary(headers: Headers, names: Collection[str]) -> None:
-    """Say ``Vary: Cookie``, merged with what is said already, never twice; ``*`` says it all.
+    """Add ``Cookie`` to ``Vary``, unless it or ``*`` stands there.
 
-    :param names: what :func:`find_names` found in these headers
+    :param names: what :func:`field_names` returned for these headers
     """
     if "vary" not in names:
         headers.append(("Vary", "Cookie"))
@@ -31,25 +31,25 @@ def add_vary(headers: Headers, names: Collection[str]) -> None:
 
 
 def says_vary(headers: Headers) -> bool:
-    """Tell whether ``Vary: Cookie``, or more, is said."""
+    """Return whether ``Vary`` holds ``Cookie`` or ``*``."""
     return any(name.lower() == "vary" and _varies(value) for name, value in headers)
 
 
 def add_private(headers: Headers, names: Collection[str]) -> str | None:
-    """Say ``Cache-Control: private`` if nothing is said about caching.
+    """Add ``Cache-Control: private`` unless there is a Cache-Control already.
 
-    :param names: what :func:`find_names` found in these headers
-    :returns: what stands there instead and lets shared caches store the response, if anything does
+    :param names: what :func:`field_names` returned for these headers
+    :returns: the Cache-Control that lets shared caches store the response, if there is one
     """
     if "cache-control" not in names:
         headers.append(("Cache-Control", "private"))
         return None
-    said = (value for name, value in headers if name.lower() == "cache-control")
-    return next(filter(_is_shared, said), None)
+    values = (value for name, value in headers if name.lower() == "cache-control")
+    return next(filter(_is_shared, values), None)
 
 
 def forbid_storing(headers: Headers) -> None:
-    """Say ``Cache-Control: no-store``, whatever is said already."""
+    """Replace any Cache-Control by ``no-store``."""
     headers[:] = [field for field in headers if field[0].lower() != "cache-control"]
     headers.append(("Cache-Control", "no-store"))
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pkgutil import resolve_name
+from wsgiref.types import WSGIApplication
 
-from .exceptions import SettingsError
-from .interface import SessionInterface
-from .middleware import SessionMiddleware, WSGIApp
-from .settings import Settings
+from .._interface import SessionInterface
+from .._middleware import SessionMiddleware
+from .._settings import Settings
+from ..exceptions import SettingsError
 
 
 def filter_app_factory(
-    app: WSGIApp,
+    app: WSGIApplication,
     global_conf: Mapping[str, str] | None,
     /,
     *,

@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from textwrap import indent
 
-from .cookies import MAX_COOKIE
+from ._cookies import MAX_COOKIE_BYTES
+from ._inspection import MAX_SHOWN, NO_KEY, Finding
+from ._lifetimes import CLOCK_TOLERANCE_SECONDS
 from .exceptions import RejectReason
-from .inspection import MAX_SHOWN, NO_KEY, Finding
-from .lifetimes import CLOCK_TOLERANCE
 
-#: What is said of each reason for which a cookie is refused.
+#: What is said of each reason for which a cookie is rejected.
 REASONS = {
     RejectReason.MALFORMED: "malformed: this is no token, or there is no session inside",
-    RejectReason.TOO_LONG: f"too long: name and value are more than {MAX_COOKIE} bytes",
+    RejectReason.TOO_LONG: f"too long: name and value are more than {MAX_COOKIE_BYTES} bytes",
     RejectReason.BAD_SIGNATURE: "bad signature: none of the keys made this value for a cookie of this name",
-    RejectReason.FUTURE: f"from the future: issued more than {CLOCK_TOLERANCE} s ahead of this machine's clock",
+    RejectReason.FUTURE: f"from the future: issued more than {CLOCK_TOLERANCE_SECONDS} s ahead of this machine's clock",
     RejectReason.IDLE: "ended: nobody came back within the idle limit",
     RejectReason.ABSOLUTE: "ended: the absolute limit has passed",
     RejectReason.REVOKED: "revoked: the application's validate_session says no",
@@ -32,7 +32,7 @@ def format_json(findings: list[Finding], now: int) -> str:
     """Write findings as one JSON object on one line, for machines."""
     cookies = [{"good": found.good, "verified": found.verified, **found._asdict()} for found in findings]
     good = any(found.good for found in findings)
-    return json.dumps({"good": good, "now": now, "limit": MAX_COOKIE, "cookies": cookies}) + "\n"
+    return json.dumps({"good": good, "now": now, "limit": MAX_COOKIE_BYTES, "cookies": cookies}) + "\n"
 
 
 def format_text(findings: list[Finding], now: int) -> str:
@@ -83,7 +83,7 @@ def _find_rows(finding: Finding, now: int) -> Iterator[tuple[str, str]]:
     for label, seconds, condition in times:
         if seconds is not None:
             yield label, f"{_format_time(seconds)} ({_format_distance(seconds - now)}){condition}"
-    yield "size", f"{finding.size} of {MAX_COOKIE} bytes"
+    yield "size", f"{finding.size} of {MAX_COOKIE_BYTES} bytes"
 
 
 _MARGIN = " " * 11

@@ -1,0 +1,53 @@
+"""What signed and encrypted sessions have in common: the token holds the session's data."""
+
+from __future__ import annotations
+
+from typing import Generic
+
+from webob import Request, Response
+
+from . import payload
+from ._interface import too_large_error
+from ._settings import Settings
+from ._token_based import TokenSessionInterface, TokenSessionT
+from ._tokens import MAX_PAYLOAD_BYTES
+from ._tracked import Loaded, Serializer
+from .exceptions import CookieTooLarge
+
+
+class CookieSessionInterface(TokenSessionInterface[TokenSessionT], Generic[TokenSessionT]):
+    """Keep the data of sessions in their cookies.
+
+    :cvar serializer: turns the data into text and back
+    """
+
+    serializer: Serializer = payload
+
+    def load_payload(self, settings: Settings, payload: bytes, issued: int, now: int) -> Loaded:
+        """Return the session that a payload holds."""
+        return Loaded.parse(payload, self.serializer, issued)
+
+    def save_session(self, settings: Settings, session: TokenSessionT, response: Response) -> None:
+        """Set the cookie, delete that of a session that is empty now, or leave it as it is."""
+        request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
+        if not self.should_set_cookie(settings, request, session):
+            self.vary_on_cookie(response)
+            return
+        if not session:
+            self.delete_cookie(settings, session, response)
+            return
+        try:
+            self.set_cookie(settings, session, response, self._seal(settings, session, request))
+        except CookieTooLarge:
+            if session.modified:
+                raise
+            # A token that another library filled to the brim has no room for _created. Nobody changed it: it lives on.
+            self._warn_once("a session cookie needs a reissue, but is too large; keep ids instead of data")
+            self.vary_on_cookie(response)
+
+    def _seal(self, settings: Settings, session: TokenSessionT, request: Request) -> str:
+        text = session.dump(self.serializer).encode()
+        if len(text) > MAX_PAYLOAD_BYTES:
+            raise too_large_error(session, f"{len(text)} bytes of JSON, {MAX_PAYLOAD_BYTES} are allowed")
+        codec = self.get_codec(settings, self.get_cookie_name(settings, request))
+        return codec.seal(codec.pack(text), int(self.now()))

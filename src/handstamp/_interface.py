@@ -1,0 +1,220 @@
+"""SessionInterface: the cookie policy, the null session, and the one place that writes the cookie.
+
+The vocabulary is that of Flask's ``sessions.py``. The settings stand where Flask passes the application. Because WSGI
+has no request context, each policy method gets the request.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic
+
+from webob import Request, Response
+
+from ._caching import Headers, add_private, add_vary, field_names
+from ._cookies import MAX_COOKIE_BYTES, format_cookie, format_deletion
+from ._policy import CookiePolicy, format_attributes
+from ._session import NullSession, SessionMixin
+from ._settings import Settings
+from .exceptions import CookieTooLarge, RejectReason
+
+if TYPE_CHECKING:
+    # The default is for type checkers, which bring typing_extensions themselves: "class Mine(SessionInterface)" will
+    # do, and "class Mine(SessionInterface[MySession])" is checked more strictly.
+    from typing_extensions import TypeVar
+
+    SessionT = TypeVar("SessionT", bound=SessionMixin, default=Any)
+else:
+    from typing import TypeVar
+
+    SessionT = TypeVar("SessionT", bound=SessionMixin)
+
+logger = logging.getLogger("handstamp")
+
+
+class SessionInterface(Generic[SessionT]):
+    """Open and save sessions. Subclass it and override :meth:`open_session` and :meth:`save_session`.
+
+    Each policy method answers for one attribute of the cookie: on setting, on deleting and, for the name, on reading.
+    It may answer differently at each call. Several middlewares and threads may share an interface.
+
+    :cvar null_session_class: what :meth:`make_null_session` makes, and :meth:`is_null_session` looks for
+
+    >>> class LongNames(SessionInterface):
+    ...     def get_cookie_name(self, settings, request):
+    ...         return f"{request.host.partition(':')[0]}-session"
+    >>> LongNames().get_cookie_name(Settings({}), Request.blank("/", base_url="http://example.com"))
+    'example.com-session'
+    """
+
+    null_session_class: type[NullSession] = NullSession
+
+    # -- opening and saving
+
+    def open_session(self, settings: Settings, request: Request) -> SessionT | None:
+        """Return the session of a request; ``None``: the null session stands in."""
+        raise NotImplementedError(f"{type(self).__name__} needs an open_session method")
+
+    def save_session(self, settings: Settings, session: SessionT, response: Response) -> None:
+        """Save a session that was accessed or modified, and write its cookie to the response's headers.
+
+        :param response: holds a copy of the application's headers; its ``request`` is set
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs a save_session method")
+
+    def make_null_session(self, settings: Settings) -> NullSession:
+        """Return what stands in for a session where there cannot be one."""
+        return self.null_session_class(settings)
+
+    def is_null_session(self, obj: object) -> bool:
+        """Return whether an object is such a stand-in; it is never saved."""
+        return isinstance(obj, self.null_session_class)
+
+    def validate_session(self, settings: Settings, session: SessionT) -> bool:
+        """Return whether a loaded session may be used: the hook for revocation.
+
+        To sign a user out everywhere, compare ``session.created`` with a time that is kept with the user.
+        """
+        return True
+
+    def cookie_rejected(self, settings: Settings, request: Request, reason: RejectReason) -> None:
+        """Be told of a rejected cookie. The browser keeps it until something is written."""
+        logger.info("session cookie rejected: %s", reason)
+
+    def now(self) -> float:
+        """Return the time in seconds since 1970: the only clock."""
+        return time.time()
+
+    # -- the policy
+
+    def get_cookie_name(self, settings: Settings, request: Request) -> str:
+        """Return the cookie's name."""
+        return settings.cookie_policy.name
+
+    def get_cookie_domain(self, settings: Settings, request: Request) -> str | None:
+        """Return the Domain, with or without a leading dot; ``None``: the request's host only."""
+        return settings.cookie_policy.domain
+
+    def get_cookie_path(self, settings: Settings, request: Request) -> str:
+        """Return the Path."""
+        return settings.cookie_policy.path
+
+    def get_cookie_httponly(self, settings: Settings, request: Request) -> bool:
+        """Return whether scripts cannot read the cookie."""
+        return settings.cookie_policy.httponly
+
+    def get_cookie_secure(self, settings: Settings, request: Request) -> bool:
+        """Return whether the cookie is sent over https only; if that is not set, whether this request was."""
+        secure = settings.cookie_policy.secure
+        return self._came_by_https(request) if secure is None else secure
+
+    def get_cookie_samesite(self, settings: Settings, request: Request) -> str | None:
+        """Return ``"Strict"``, ``"Lax"``, ``"None"``, or ``None`` to leave it out."""
+        return settings.cookie_policy.samesite
+
+    def get_cookie_partitioned(self, settings: Settings, request: Request) -> bool:
+        """Return whether the cookie is kept apart for each top-level site (CHIPS)."""
+        return settings.cookie_policy.partitioned
+
+    def get_expiration_time(self, settings: Settings, request: Request, session: SessionMixin) -> datetime | None:
+        """Return when the browser drops the cookie; ``None``: when it closes."""
+        if not session.permanent:
+            return None
+        now = int(self.now())
+        created = now if session.created is None else int(session.created.timestamp())
+        return datetime.fromtimestamp(settings.limits_of(session).find_end(created, now), UTC)
+
+    def should_set_cookie(self, settings: Settings, request: Request, session: SessionMixin) -> bool:
+        """Return whether the cookie is written: the session was modified, or its token needs a reissue."""
+        return session.modified or session.needs_reissue
+
+    # -- the cookie
+
+    def set_cookie(self, settings: Settings, session: SessionMixin, response: Response, value: str) -> None:
+        """Set the cookie, with its policy, ``Vary`` and ``Cache-Control``.
+
+        :param value: printable ASCII without whitespace, quotes, ``,``, ``;`` and backslash
+        :raises CookieTooLarge: name and value are more than 4096 bytes
+        :raises SettingsError: the answer of a policy method breaks a rule of cookies
+        """
+        request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
+        policy = self._get_policy(settings, request)
+        size = len(policy.name) + len(value)
+        if size > MAX_COOKIE_BYTES:
+            raise too_large_error(session, f"{size} bytes of cookie, {MAX_COOKIE_BYTES} are allowed")
+        expires = self.get_expiration_time(settings, request, session)
+        end, now = (None, 0) if expires is None else (int(expires.timestamp()), int(self.now()))
+        self._write(response, policy.name, format_cookie(policy.name, value, format_attributes(policy), end, now))
+
+    def delete_cookie(self, settings: Settings, session: SessionMixin, response: Response) -> None:
+        """Delete the cookie, with its policy, ``Vary`` and ``Cache-Control``."""
+        request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
+        policy = self._get_policy(settings, request)
+        self._write(response, policy.name, format_deletion(policy.name, format_attributes(policy)))
+
+    def vary_on_cookie(self, response: Response) -> None:
+        """Leave the cookie as it is, and say that the response depends on it."""
+        headers = response.headerlist
+        add_vary(headers, field_names(headers))
+
+    def _write(self, response: Response, name: str, line: str) -> None:
+        headers = response.headerlist
+        names = field_names(headers)
+        if "set-cookie" in names and _sets_cookie(headers, name):
+            self._warn_once("the application sets a cookie of its own with the session cookie's name; rename one")
+        headers.append(("Set-Cookie", line))
+        add_vary(headers, names)
+        shared = add_private(headers, names)
+        if shared is not None:
+            self._warn_once(
+                "a response with a session cookie says 'Cache-Control: %s', so that a shared cache may hand it to"
+                " others; say 'private', or do not use the session there",
+                shared,
+            )
+
+    def _get_policy(self, settings: Settings, request: Request) -> CookiePolicy:
+        return CookiePolicy(
+            name=self.get_cookie_name(settings, request),
+            domain=self.get_cookie_domain(settings, request),
+            path=self.get_cookie_path(settings, request),
+            httponly=self.get_cookie_httponly(settings, request),
+            secure=self.get_cookie_secure(settings, request),
+            samesite=self.get_cookie_samesite(settings, request),
+            partitioned=self.get_cookie_partitioned(settings, request),
+        )
+
+    def _came_by_https(self, request: Request) -> bool:
+        environ = request.environ
+        scheme: str = environ["wsgi.url_scheme"]
+        if scheme == "http" and environ.get("HTTP_X_FORWARDED_PROTO") == "https":
+            self._warn_once(
+                "a proxy says 'X-Forwarded-Proto: https', but the server says http, so the session cookie is sent"
+                " without Secure; have the server trust the proxy, or set SESSION_COOKIE_SECURE to True"
+            )
+        return scheme == "https"
+
+    # -- warnings
+
+    @cached_property
+    def _warned(self) -> set[str]:
+        return set()
+
+    def _warn_once(self, message: str, *values: str) -> None:
+        if message not in self._warned:  # without its values, of which there may be any number
+            self._warned.add(message)
+            logger.warning(message, *values)
+
+
+def too_large_error(session: SessionMixin, problem: str) -> CookieTooLarge:
+    """Return the error that names the biggest keys of a session."""
+    sizes = sorted(((len(repr(value)), key) for key, value in session.items()), reverse=True)[:3]
+    biggest = ", ".join(f"{key!r} (about {size})" for size, key in sizes)
+    return CookieTooLarge(f"the session is too large: {problem}; the biggest keys: {biggest}; keep ids instead of data")
+
+
+def _sets_cookie(headers: Headers, name: str) -> bool:
+    lines = (value.lstrip() for field, value in headers if field.lower() == "set-cookie")
+    return any(line.startswith(name + "=") for line in lines)

@@ -1,0 +1,1 @@
+"""Adapters: our session where the code of others looks for theirs."""
