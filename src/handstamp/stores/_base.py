@@ -1,8 +1,8 @@
-"""What a store of sessions must do, on a page; :class:`handstamp.testing.StoreContract` proves that it does.
+"""What a session store must do, on one page. :class:`handstamp.testing.StoreContract` proves that a store does it.
 
-A record never moves: it is kept under its *handle*, which may be shown, from its creation to its end. What opens it is
-a secret of which the record holds only the hash; to renew a session is to replace that hash in place. Every time is in
-whole seconds since 1970 by the clock of the one who calls; a store's own clock decides nothing.
+A record never moves. It is kept under its *handle*, which may be shown, from its creation to its end. A secret opens
+it, and the record holds only the hash of that secret. Renewing a session replaces the hash in place. All times are
+whole seconds since 1970 by the caller's clock. A store's own clock decides nothing.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import NamedTuple, Protocol
 
 from ..exceptions import StoreError
 
-#: Seconds that a store keeps a record beyond its end at least: clocks differ. Count them from the last seen, as
-#: ``end - seen + GRACE_SECONDS``, and the store's clock need not be ours.
+#: How long a store keeps a record beyond its end, at least, because clocks differ. Counted from the last seen, as
+#: ``end - seen + GRACE_SECONDS``, it does not depend on the store's clock.
 GRACE_SECONDS = 60
 
 
 class Record(NamedTuple):
-    """A session as it is kept. None of its texts holds a control character.
+    """A session as a store keeps it. None of its texts holds a control character.
 
     :ivar hash: SHA-256 of the secret, 64 hexadecimal digits
     :ivar fields: the data, JSON texts under JSON texts (``{'"visits"': '1'}``)
-    :ivar owner: whose session it is, as a JSON text; ``""``: nobody's
-    :ivar created: when the session began
+    :ivar owner: the owner as a JSON text; ``""``: nobody
+    :ivar created: when the session was created
     :ivar seen: when it was last written or touched
     :ivar end: its last good second
     """
@@ -37,11 +37,11 @@ class Record(NamedTuple):
     end: int
 
     def admits(self, expect: str, change: Change) -> bool:
-        """Tell whether a change is accepted: the law of :meth:`Store.update`."""
+        """Return whether a change is accepted: the rule of :meth:`Store.update`."""
         return self.hash in (expect, change.hash) and change.seen <= self.end
 
     def apply(self, change: Change) -> Record:
-        """Return what an accepted change makes of the record."""
+        """Return the record after an accepted change."""
         kept = {name: text for name, text in self.fields.items() if name not in change.removed}
         return Record(
             hash=self.hash if change.hash is None else change.hash,
@@ -54,16 +54,16 @@ class Record(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What one request does to a record; with a time and an end alone it is a *touch*.
+    """What one request changes in a record. With nothing but a time and an end it is a *touch*.
 
-    :ivar seen: when the change is made; the record's moves only forward
-    :ivar end: the last good second; the record's moves only forward, unless ``shorten`` is set
-    :ivar fields: what is set; of the same name the last writer wins
-    :ivar removed: names of fields that go; none of them is set too
-    :ivar hash: what replaces the hash; ``None``: it stays
-    :ivar owner: whose the session becomes, ``""`` for nobody's; ``None``: it stays whose it is
-    :ivar created: when the session begins anew; ``None``: it stays
-    :ivar shorten: take the end as it is, be it earlier
+    :ivar seen: when the change is made; the record's time only moves forward
+    :ivar end: the last good second; the record's end only moves forward, unless ``shorten`` is set
+    :ivar fields: the fields to set; for the same name the last writer wins
+    :ivar removed: the names of the fields to remove; none of them is also set
+    :ivar hash: replaces the hash; ``None``: it stays
+    :ivar owner: replaces the owner, ``""`` for nobody; ``None``: it stays
+    :ivar created: replaces the time of creation; ``None``: it stays
+    :ivar shorten: whether the end may also move back
     """
 
     seen: int
@@ -77,47 +77,47 @@ class Change(NamedTuple):
 
 
 class Store(Protocol):
-    """Five verbs. Each is one atomic step, and may be replayed by a client library without harm.
+    """Five verbs. Each is one atomic step, and a client library may repeat it without harm.
 
-    Handles, names and owners are compared exactly: by case, by accent, by trailing blanks. A store that fails or cannot
-    be reached raises :exc:`StoreError`, whose message and chain hold neither handles nor data; it works again as soon
-    as it can, without a restart.
+    Handles, names and owners are compared exactly: case, accents and trailing blanks count. A store that fails or
+    cannot be reached raises :exc:`StoreError`, whose message and chain hold neither handles nor data. It works again as
+    soon as it can, without a restart.
     """
 
     def load(self, handle: str) -> Record | None:
-        """Return a record, or ``None`` if it is gone; one whose end has passed may be either.
+        """Return a record, or ``None`` if there is none. A record whose end has passed may be either.
 
-        :raises StoreError: what is kept there is no record; see :func:`damaged`
+        :raises StoreError: what is kept there is not a record
         """
         ...
 
     def create(self, handle: str, record: Record) -> bool:
-        """Keep a new record. Tell whether it is there, now or by an earlier call with the same hash.
+        """Keep a new record. Return whether it is there, by this call or by an earlier one with the same hash.
 
-        Whatever else is there already stays as it is, and the answer is ``False``, or :exc:`StoreError` if it is no
-        record.
+        Anything else under this handle stays as it is. The answer is then ``False``, or a :exc:`StoreError` if it is
+        not a record.
         """
         ...
 
     def update(self, handle: str, expect: str, change: Change) -> bool:
-        """Merge a change into a record; touch nothing that it does not tell, and never create.
+        """Merge a change into a record. Leave everything else as it is, and never create a record.
 
-        Refused (``False``) if the record is gone, if its end is before ``change.seen``, or if its hash is neither
-        ``expect`` nor the one that the change brings (which is a replay). What is there and is no record is rejected,
-        or raises :exc:`StoreError`.
+        The answer is ``False`` if there is no record, if its end is before ``change.seen``, or if its hash is neither
+        ``expect`` nor the one that the change brings (which is a repeated call). If what is kept there is not a record,
+        the answer is ``False`` or a :exc:`StoreError`.
 
-        :param expect: the hash under which the session was opened
+        :param expect: the hash of the record when the session was loaded
         """
         ...
 
     def delete(self, handle: str) -> bool:
-        """Drop what is kept under a handle, were it no record. Tell whether there was anything."""
+        """Delete what is kept under a handle, even if it is not a record. Return whether there was anything."""
         ...
 
     def find(self, owner: str) -> Mapping[str, Record]:
-        """Return the records of an owner by their handles; those whose end has passed may be among them.
+        """Return the records of an owner by their handles. Records whose end has passed may be among them.
 
-        What cannot be read is left out, for it is nobody's.
+        What cannot be read is left out.
         """
         ...
 
@@ -128,5 +128,5 @@ def redact_handle(handle: str) -> str:
 
 
 def damaged_error(handle: str) -> StoreError:
-    """Return the error for what is kept under a handle and is no record."""
+    """Return the error for what is kept under a handle and is not a record."""
     return StoreError(f"{redact_handle(handle)} is damaged or foreign; delete it")

@@ -28,12 +28,12 @@ class MemoryStore:
         )
 
     def load(self, handle: str) -> Record | None:
-        """Return a record, or ``None`` if it is gone."""
+        """Return a record, or ``None`` if there is none."""
         with self._lock:
             return self._get(handle)
 
     def create(self, handle: str, record: Record) -> bool:
-        """Keep a new record."""
+        """Save a new record."""
         with self._lock:
             there = self._get(handle)
             if there is not None:
@@ -53,7 +53,7 @@ class MemoryStore:
             return True
 
     def delete(self, handle: str) -> bool:
-        """Drop a record."""
+        """Delete a record."""
         with self._lock:
             return self._records.pop(handle, None) is not None
 

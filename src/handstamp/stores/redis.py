@@ -128,14 +128,14 @@ class RedisStore:
         self._prefix = prefix
 
     def load(self, handle: str) -> Record | None:
-        """Return a record, or ``None`` if it is gone."""
+        """Return a record, or ``None`` if there is none."""
         try:
             return _read_record(self._run(_LOAD, self._key(handle)))
         except ValueError:
             raise damaged_error(handle) from None
 
     def create(self, handle: str, record: Record) -> bool:
-        """Keep a new record."""
+        """Save a new record."""
         if record.owner:
             self._index_add(record.owner, handle, record.end)
         lifetime = max(1, record.end - record.seen + GRACE_SECONDS)
@@ -162,7 +162,7 @@ class RedisStore:
         return True
 
     def delete(self, handle: str) -> bool:
-        """Drop a record."""
+        """Delete a record."""
         number, owner = self._run(_DELETE, self._key(handle))
         if owner:
             self._run(_INDEX_REMOVE, self._index(_text(owner)), handle)

@@ -72,7 +72,7 @@ class SQLAlchemyStore:
         self._run(self._tables.create_all)
 
     def delete_expired(self, now: float | None = None) -> int:
-        """Drop the records whose end has passed, and return how many; call it now and then, as from cron.
+        """Delete the records whose end has passed, and return how many; call it now and then, as from cron.
 
         :param now: seconds since 1970; ``None``: this machine's clock
         """
@@ -92,12 +92,12 @@ class SQLAlchemyStore:
     # -- the five verbs
 
     def load(self, handle: str) -> Record | None:
-        """Return a record, or ``None`` if it is gone."""
+        """Return a record, or ``None`` if there is none."""
         rows = self._find(self._sessions.c.handle == handle.encode())
         return _read_record(handle, rows) if rows else None
 
     def create(self, handle: str, record: Record) -> bool:
-        """Keep a new record."""
+        """Save a new record."""
         own = {name: getattr(record, name) for name in _OWN}
         row = {"handle": handle.encode(), "owner_key": _digest(record.owner), **own}
 
@@ -142,7 +142,7 @@ class SQLAlchemyStore:
         return self._run(work)
 
     def delete(self, handle: str) -> bool:
-        """Drop a record."""
+        """Delete a record."""
         sessions, fields = self._sessions, self._fields
 
         def work(connection: Connection) -> bool:
@@ -206,7 +206,7 @@ class SQLAlchemyStore:
 
 
 def _is_broken_off(error: DBAPIError) -> bool:
-    """Tell whether a transaction was sacrificed to another one; to repeat it is what the manuals ask for."""
+    """Return whether a transaction was sacrificed to another one; to repeat it is what the manuals ask for."""
     code = getattr(error.orig, "sqlstate", None) or next(iter(getattr(error.orig, "args", ())), None)
     return code in _BROKEN_OFF
 

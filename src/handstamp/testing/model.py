@@ -27,7 +27,7 @@ class ModelStore:
         return self._records.get(handle)
 
     def create(self, handle: str, record: Record) -> bool:
-        """Keep a new record."""
+        """Save a new record."""
         return self._records.setdefault(handle, record).hash == record.hash
 
     def update(self, handle: str, expect: str, change: Change) -> bool:
@@ -39,7 +39,7 @@ class ModelStore:
         return True
 
     def delete(self, handle: str) -> bool:
-        """Drop a record."""
+        """Delete a record."""
         return self._records.pop(handle, None) is not None
 
     def find(self, owner: str) -> dict[str, Record]:

@@ -57,7 +57,7 @@ def catch_error(attempt: Callable[[], object]) -> BaseException | None:
 
 
 def is_rejected(attempt: Callable[[], bool]) -> bool:
-    """Tell whether an attempt is rejected, by its answer or by a :exc:`StoreError`."""
+    """Return whether an attempt is rejected, by its answer or by a :exc:`StoreError`."""
     try:
         return attempt() is False
     except StoreError:
