@@ -33,10 +33,11 @@ class SettingsError(SessionError, ValueError):
     :ivar problems: one sentence for each problem: ``KEY: what is wrong; the cure``
 
     >>> from handstamp import Settings
-    >>> Settings({"SESSION_COOKIE_SECURE": "yes"})
+    >>> Settings({"SESSION_COOKIE_NAME": "my session"})
     Traceback (most recent call last):
         ...
-    handstamp.exceptions.SettingsError: SESSION_COOKIE_SECURE: 'yes' is not a bool; use True, False or None
+    handstamp.exceptions.SettingsError: SESSION_COOKIE_NAME: 'my session' is not a token of RFC 6265; use letters, \
+digits, '-' and '_'
     """
 
     def __init__(self, *problems: str) -> None:
