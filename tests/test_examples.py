@@ -78,10 +78,10 @@ def validate_inside(middleware: SessionMiddleware) -> SessionMiddleware:
     """Put wsgiref.validate between handstamp and the example, which still finds its session where it looks."""
 
     def put_back(environ: WSGIEnvironment, start_response: Any) -> Iterable[bytes]:
-        environ["session"] = environ["handstamp._session"]
+        environ["session"] = environ["handstamp.session"]
         return middleware.app(environ, start_response)
 
-    return SessionMiddleware(validator(put_back), middleware.settings, environ_key="handstamp._session")
+    return SessionMiddleware(validator(put_back), middleware.settings, environ_key="handstamp.session")
 
 
 @pytest.mark.parametrize("name", NAMES)

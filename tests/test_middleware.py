@@ -1061,10 +1061,10 @@ def test_validates_on_both_sides(app: WSGIApplication) -> None:
 
     def inner(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # The validator's application finds the session under the key that has a dot.
-        return app({**environ, "session": environ["handstamp._session"]}, start_response)
+        return app({**environ, "session": environ["handstamp.session"]}, start_response)
 
     checked: Any = validator(inner)
-    browser = Browser(SessionMiddleware(checked, SETTINGS, environ_key="handstamp._session"))
+    browser = Browser(SessionMiddleware(checked, SETTINGS, environ_key="handstamp.session"))
     assert [browser.get().status for _ in range(2)] == ["200 OK"] * 2
 
 

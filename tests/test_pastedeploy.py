@@ -27,7 +27,7 @@ INTERFACE = SecureCookieSessionInterface()
 
 def count(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     """Count visits, in a session that is found under a key with a dot."""
-    session = environ["handstamp._session"]
+    session = environ["handstamp.session"]
     session["visits"] = session.get("visits", 0) + 1
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [str(session["visits"]).encode()]
@@ -63,13 +63,13 @@ def load(tmp_path: Path, filter_section: str, main: str = "[pipeline:main]\npipe
     [
         "[pipeline:main]\npipeline = session count",
         f"[app:main]\nfilter-with = session\npaste.app_factory = {__name__}:make_count",
-        f"[filter-app:main]\nuse = egg:handstamp\nnext = count\nsecret_key = {KEY}\nenviron_key = handstamp._session",
+        f"[filter-app:main]\nuse = egg:handstamp\nnext = count\nsecret_key = {KEY}\nenviron_key = handstamp.session",
     ],
     ids=["pipeline", "filter-with", "filter-app"],
 )
 def test_sections(tmp_path: Path, main: str) -> None:
     """``use = egg:handstamp`` works wherever PasteDeploy takes a filter."""
-    browser = Browser(load(tmp_path, f"SECRET_KEY = {KEY}\nenviron_key = handstamp._session", main))
+    browser = Browser(load(tmp_path, f"SECRET_KEY = {KEY}\nenviron_key = handstamp.session", main))
     assert [browser.get().body for _ in range(2)] == [b"1", b"2"]
 
 

@@ -873,7 +873,7 @@ def test_no_other_codec(token: str) -> None:
     assert Site(clock=Clock(time.time())).visit(dict, **_with(token)).result == {}
 
 
-PURPOSES = st.sampled_from(["handstamp._signed", "handstamp.encrypted"]) | st.text("a127:", min_size=1)
+PURPOSES = st.sampled_from(["handstamp.signed", "handstamp.encrypted"]) | st.text("a127:", min_size=1)
 NAMES = st.text("s17!#$%&'*+-.^_`|~", min_size=1, max_size=12)
 
 
