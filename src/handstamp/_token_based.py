@@ -83,7 +83,6 @@ class TokenSessionInterface(SessionInterface[TokenSessionT], Generic[TokenSessio
             return ()
         codec = self.get_codec(settings, name)
         good = self._unseal_all(settings, request, codec, values, MAX_COOKIE_BYTES - len(name), now)
-        # A generator would cost 2 % of a read more.
         return filter(None, map(partial(self._load, settings, request, codec, now), good))
 
     def _unseal_all(

@@ -38,7 +38,7 @@ _MAX_TIME_CHARACTERS = 11
 
 
 #: What a token held: the packed payload, when it was issued (whole seconds since 1970), and the index of the key that
-#: fitted (0 is the current one, n the n-th fallback). A NamedTuple would cost 3 % of a read.
+#: fitted (0 is the current one, n the n-th fallback). A plain tuple: making a NamedTuple takes 0.39 us instead of 0.08.
 Unsealed: TypeAlias = tuple[bytes, int, int]
 
 
