@@ -30,12 +30,12 @@ PLAIN = CookiePolicy(
 
 def write(policy: CookiePolicy, value: str, expires: int | None = None) -> str:
     """Return the Set-Cookie line of a policy."""
-    return format_cookie(policy.name, value, format_attributes(policy), expires, NOW)
+    return format_cookie(policy.name, value, format_attributes(**policy._asdict()), expires, NOW)
 
 
 def write_deletion(policy: CookiePolicy) -> str:
     """Return the Set-Cookie line that deletes the cookie of a policy."""
-    return format_deletion(policy.name, format_attributes(policy))
+    return format_deletion(policy.name, format_attributes(**policy._asdict()))
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------

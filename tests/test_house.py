@@ -42,6 +42,7 @@ ORDER = [
     "_caching",
     "_webob",
     "_session",
+    "_loaded",
     "_tracked",
     "_interface",
     "_token_based",

@@ -55,8 +55,8 @@ from handstamp import (
     UnserializableValue,
     payload,
 )
+from handstamp._loaded import Loaded
 from handstamp._rejection import BadToken
-from handstamp._tracked import Loaded
 
 pytestmark = pytest.mark.usefixtures("kind")
 signed_only = pytest.mark.parametrize("kind", ["signed"], indirect=True)

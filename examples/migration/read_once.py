@@ -16,10 +16,10 @@ from webob import Request, Response
 
 from handstamp import CookiePolicy, RejectReason, SecureCookieSessionInterface, Settings
 from handstamp._cookies import MAX_COOKIE_BYTES, find_values, format_deletion
+from handstamp._loaded import Loaded
 from handstamp._policy import format_attributes
 from handstamp._rejection import BadToken
 from handstamp._tokens import MAX_PAYLOAD_BYTES
-from handstamp._tracked import Loaded
 
 Key = str | bytes
 
@@ -65,7 +65,8 @@ class ReadOnceInterface(SecureCookieSessionInterface):
         self.old_cookie = self.old_cookie if old_cookie is None else old_cookie
         self.permanent = self.permanent if permanent is None else permanent
         self.keep_old = keep_old
-        format_attributes(self.old_cookie)  # a policy that breaks a rule is an error now, not at the first visit
+        # A policy that breaks a rule is an error now, not at the first visit.
+        format_attributes(**self.old_cookie._asdict())
 
     def read_old(self, value: str, key: Key) -> OldSession | None:
         """Return what an old cookie holds; ``None``: the key does not fit. Verify before anything is parsed."""
@@ -125,7 +126,7 @@ class ReadOnceInterface(SecureCookieSessionInterface):
         # Who has signed out must not be brought back by the old cookie: then it goes in any case.
         is_kept = self.keep_old and session and not session.new
         if not is_kept and not self._is_replaced(settings, request):
-            line = format_deletion(self.old_cookie.name, format_attributes(self.old_cookie))
+            line = format_deletion(self.old_cookie.name, format_attributes(**self.old_cookie._asdict()))
             response.headerlist.append(("Set-Cookie", line))
 
     def _is_replaced(self, settings: Settings, request: Request) -> bool:

@@ -8,10 +8,10 @@ from webob import Request, Response
 
 from . import payload
 from ._interface import too_large_error
+from ._loaded import Loaded, Serializer
 from ._settings import Settings
 from ._token_based import TokenSessionInterface, TokenSessionT
 from ._tokens import MAX_PAYLOAD_BYTES
-from ._tracked import Loaded, Serializer
 from .exceptions import CookieTooLarge
 
 

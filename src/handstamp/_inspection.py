@@ -18,12 +18,13 @@ from webob import Request
 from . import payload
 from ._base64url import decode_standard
 from ._cookies import find_values
+from ._loaded import CREATED
 from ._policy import CookiePolicy, find_problems
 from ._rejection import BadToken
 from ._settings import Settings
 from ._signed import SecureCookieSessionInterface
 from ._tokens import MAX_PAYLOAD_BYTES, Codec, split_token
-from ._tracked import CREATED, SecureCookieSession
+from ._tracked import SecureCookieSession
 from .exceptions import RejectReason
 
 #: The reason that only an inspection can have: there is no key to check a signature with.

@@ -7,9 +7,10 @@ from typing import Any, Literal, Protocol
 
 from webob import Request
 
+from ._loaded import Loaded
 from ._session_id import SessionId, dump_owner, load_owner
 from ._settings import Settings
-from ._tracked import Loaded, SecureCookieSession, SessionLoader
+from ._tracked import SecureCookieSession, SessionLoader
 from .exceptions import SessionUnavailable, StoreError
 from .payload import dump_fields
 from .stores import Change, Record

@@ -7,8 +7,8 @@ changed Domain or Path must not hide a newer one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cached_property, partial
+from collections.abc import Iterator
+from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Generic
 
@@ -16,10 +16,11 @@ from webob import Request
 
 from ._cookies import MAX_COOKIE_BYTES, find_values
 from ._interface import SessionInterface
+from ._loaded import Loaded
 from ._rejection import BadToken
 from ._settings import Settings
 from ._tokens import Codec, Unsealed
-from ._tracked import Loaded, SecureCookieSession
+from ._tracked import SecureCookieSession
 from .exceptions import RejectReason
 
 if TYPE_CHECKING:
@@ -74,16 +75,18 @@ class TokenSessionInterface(SessionInterface[TokenSessionT], Generic[TokenSessio
 
     # -- reading
 
-    def load_sessions(self, settings: Settings, request: Request) -> Iterable[Loaded]:
-        """Return what the good cookies of a request hold, the one issued last first; each is loaded when it is due."""
+    def load_sessions(self, settings: Settings, request: Request) -> Iterator[Loaded]:
+        """Yield what the good cookies of a request hold, the one issued last first."""
         now = int(self.now())
         name = self.get_cookie_name(settings, request)
         values = find_values(request.environ.get("HTTP_COOKIE", ""), name)
         if not values:
-            return ()
+            return
         codec = self.get_codec(settings, name)
-        good = self._unseal_all(settings, request, codec, values, MAX_COOKIE_BYTES - len(name), now)
-        return filter(None, map(partial(self._load, settings, request, codec, now), good))
+        for unsealed in self._unseal_all(settings, request, codec, values, MAX_COOKIE_BYTES - len(name), now):
+            loaded = self._load(settings, request, codec, unsealed, now)
+            if loaded is not None:
+                yield loaded
 
     def _unseal_all(
         self, settings: Settings, request: Request, codec: Codec, values: list[str], limit: int, now: int
@@ -104,7 +107,7 @@ class TokenSessionInterface(SessionInterface[TokenSessionT], Generic[TokenSessio
             good.sort(key=itemgetter(1), reverse=True)
         return good
 
-    def _load(self, settings: Settings, request: Request, codec: Codec, now: int, unsealed: Unsealed) -> Loaded | None:
+    def _load(self, settings: Settings, request: Request, codec: Codec, unsealed: Unsealed, now: int) -> Loaded | None:
         packed, issued, key_index = unsealed
         try:
             loaded = self.load_payload(settings, codec.unpack(packed), issued, now)

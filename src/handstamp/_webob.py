@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from wsgiref.types import WSGIEnvironment
 
 from webob import Request, Response
@@ -30,6 +31,9 @@ class ResponseHead(Response):
 
     webob's constructor takes five times as long, and rejects or corrects status lines that servers take.
     """
+
+    # The property of webob, with a getter that needs no frame.
+    headerlist = property(attrgetter("_headerlist"), Response.headerlist.fset, Response.headerlist.fdel)
 
     def __init__(self, status: str, headers: Headers, request: Request) -> None:
         self._status = status
