@@ -116,6 +116,8 @@ class Loaded:
 
         :param data: what the session holds now
         """
+        if not self._originals:
+            return False
         return any(self._differs(value, data.get(key, _ABSENT)) for key, value in self._originals.items())
 
     def list_changes(self, data: Mapping[str, Any]) -> list[str]:
