@@ -1,4 +1,4 @@
-"""The checkers find what is marked as wrong in ``tests/typing_api.py``, and nothing else.
+"""The checkers find what is marked as wrong in ``tests/typing_api.py``, and nothing else; every promise has a type.
 
 ``nox -s typing`` runs this, for it needs both checkers; pytest does not collect it by itself.
 """
@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,9 @@ SOURCE = (TESTS / "typing_api.py").read_text(encoding="utf-8")
 
 #: How each checker is told that a line is wrong.
 MARKS = {"mypy": r"# type: ignore\[", "pyright": r"# pyright: ignore\["}
+
+#: The names that users may rely on: what the public modules define and export. Each is a promise, so it is counted.
+EXPORTED = 249
 
 #: With fewer wrong uses than this, somebody has emptied the file.
 LEAST = 40
@@ -38,8 +44,21 @@ def copy(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an environment that holds the package as users install it, beside all that it needs."""
+    place = tmp_path_factory.mktemp("installed")
+    venv.create(place, symlinks=True)
+    python = str(place / "bin" / "python")
+    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", str(ROOT))
+    subprocess.run(pip, check=True)
+    site = subprocess.check_output([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True)
+    Path(site.strip(), "needed.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    return place
+
+
 def check(*command: str) -> str:
-    """Return what a checker says of something that it must refuse."""
+    """Return what a checker says of something that it must reject."""
     done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
     return done.stdout
@@ -65,3 +84,15 @@ def test_pyright_finds_them(copy: Path) -> None:
     said = check("pyright", "--outputjson", "--pythonpath", sys.executable, "--project", str(copy.parent))
     found = {each["range"]["start"]["line"] + 1 for each in json.loads(said)["generalDiagnostics"]}
     assert found == find_marked("pyright"), said
+
+
+def test_every_promise_has_a_type(installed: Path) -> None:
+    """No exported name has a type that checkers could infer differently, and their number is known."""
+    command = (sys.executable, "-m", "pyright", "--verifytypes", "handstamp", "--ignoreexternal", "--outputjson")
+    # Pyright looks for the interpreter on PATH: it heeds no other option here.
+    env = {**os.environ, "PATH": f"{installed / 'bin'}{os.pathsep}{os.environ['PATH']}", "VIRTUAL_ENV": str(installed)}
+    said = subprocess.run(command, capture_output=True, text=True, cwd=installed, env=env, check=False).stdout
+    symbols = [symbol for symbol in json.loads(said)["typeCompleteness"]["symbols"] if symbol["isExported"]]
+    vague = [symbol["name"] for symbol in symbols if symbol["isTypeAmbiguous"] or not symbol["isTypeKnown"]]
+    assert not vague
+    assert len(symbols) == EXPORTED, "\n".join(symbol["name"] for symbol in symbols)

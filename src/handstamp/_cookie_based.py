@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic
+from typing import Generic, cast
 
 from webob import Request, Response
 
@@ -29,7 +29,7 @@ class CookieSessionInterface(TokenSessionInterface[TokenSessionT], Generic[Token
 
     def save_session(self, settings: Settings, session: TokenSessionT, response: Response) -> None:
         """Set the cookie, delete that of a session that is empty now, or leave it as it is."""
-        request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
+        request = cast("Request", response.request)  # the middleware has set it
         if not self.should_set_cookie(settings, request, session):
             self.vary_on_cookie(response)
             return

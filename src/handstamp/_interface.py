@@ -10,7 +10,7 @@ import logging
 import time
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 from webob import Request, Response
 
@@ -140,7 +140,7 @@ class SessionInterface(Generic[SessionT]):
         :raises CookieTooLarge: name and value are more than 4096 bytes
         :raises SettingsError: the answer of a policy method breaks a rule of cookies
         """
-        request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
+        request = cast("Request", response.request)  # the middleware has set it
         name = self.get_cookie_name(settings, request)
         size = len(name) + len(value)
         if size > MAX_COOKIE_BYTES:
@@ -152,7 +152,7 @@ class SessionInterface(Generic[SessionT]):
 
     def delete_cookie(self, settings: Settings, session: SessionMixin, response: Response) -> None:
         """Delete the cookie, with its policy, ``Vary`` and ``Cache-Control``."""
-        request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
+        request = cast("Request", response.request)  # the middleware has set it
         name = self.get_cookie_name(settings, request)
         self._write(response, name, format_deletion(name, self._format_attributes(settings, request, name)))
 

@@ -6,7 +6,7 @@ loaded value is kept. In the end the two are compared, by type and by value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol, Self
 
@@ -63,13 +63,13 @@ class Loaded:
 
     def __init__(self, data: dict[str, Any], created: int, used: int, serializer: Serializer = payload) -> None:
         self._data = data
-        self.get = data.get
+        self.get: Callable[..., Any] = data.get
         self._serializer = serializer
         self._originals: dict[str, Any] = {}
         self._text: bytes | None = None  # what the data were read from, as long as it vouches for them
-        self.created = created
-        self.used = used
-        self.needs_reissue = False
+        self.created: int = created
+        self.used: int = used
+        self.needs_reissue: bool = False
 
     @classmethod
     def parse(cls, text: bytes, serializer: Serializer, issued: int) -> Self:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from string import ascii_letters, digits
-from typing import Any, NamedTuple, TypedDict, TypeVar
+from typing import Any, NamedTuple, TypedDict, TypeVar, cast
 
 from ._setting_types import (
     Rule,
@@ -209,7 +209,7 @@ def _is_host(domain: str) -> bool:
 def _cached(function: Function) -> Function:
     # lru_cache hides the parameters from type checkers. A policy has few different answers; the bound is for policies
     # that depend on the request's host.
-    return lru_cache(maxsize=256)(function)  # type: ignore[return-value]  # see above
+    return cast("Function", lru_cache(maxsize=256)(function))
 
 
 # The fields come one by one, because making a policy for each cookie would take a twentieth of a request.

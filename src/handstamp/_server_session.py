@@ -31,8 +31,8 @@ class LoadedRecord(Loaded):
 
     def __init__(self, data: dict[str, Any], session_id: SessionId, record: Record) -> None:
         super().__init__(data, record.created, record.seen)
-        self.session_id = session_id
-        self.owner = record.owner
+        self.session_id: SessionId = session_id
+        self.owner: str = record.owner
 
 
 class ServerSessionLoader(SessionLoader, Protocol):
@@ -54,7 +54,7 @@ class ServerSideSession(SecureCookieSession):
     def __init__(self, loader: ServerSessionLoader, settings: Settings, request: Request) -> None:
         super().__init__(loader, settings, request)
         self._on_failure = loader.on_failure
-        self.is_available = True
+        self.is_available: bool = True
         self.ended_id: SessionId | None = None
 
     # -- loading
@@ -122,16 +122,8 @@ class ServerSideSession(SecureCookieSession):
         self._check_open()  # else a sign-out by pop(key, None) would seem to work while the store is down
         return super().pop(key, *default)
 
-    @property
-    def modified(self) -> bool:
-        """Whether what would be saved differs from what was loaded. Assign a bool to overrule."""
-        if self._modified is None and self._data is not None and self._owner != self._owner_before:
-            return True
-        return super().modified
-
-    @modified.setter
-    def modified(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        SecureCookieSession.modified.fset(self, value)  # type: ignore[attr-defined]  # mypy knows no fset
+    def _is_changed(self, data: dict[str, Any]) -> bool:
+        return self._owner != self._owner_before or super()._is_changed(data)
 
     # -- what the interface saves
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from operator import itemgetter
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Generic, cast
 
 from webob import Request
 
@@ -48,7 +48,7 @@ class TokenSessionInterface(SessionInterface[TokenSessionT], Generic[TokenSessio
 
     purpose: str
     salt: str | bytes | None = None
-    session_class: type[TokenSessionT] = SecureCookieSession  # type: ignore[assignment]  # the default of the type variable
+    session_class: type[TokenSessionT] = cast("type[TokenSessionT]", SecureCookieSession)
 
     # The codec that was asked for last, which nearly always is the one: to look it up, settings would have to be
     # hashed. One tuple, so that no thread sees half of it.

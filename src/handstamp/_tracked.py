@@ -63,7 +63,8 @@ class SecureCookieSession(SessionMixin):
         self._request = ref(request)
         self._data: dict[str, Any] | None = None
         self._modified: bool | None = None
-        self.accessed = self.committed = False
+        self.accessed: bool = False
+        self.committed: bool = False
 
     # -- loading
 
@@ -207,14 +208,17 @@ class SecureCookieSession(SessionMixin):
         """Whether what would be saved differs from what was loaded. Assign a bool to overrule."""
         if self._modified is not None or self._data is None:
             return self._modified is True
-        if self._renewed or self._loaded is None:
-            return bool(self._data) or self._loaded is not None
-        return self._loaded.has_changed(self._data)
+        return self._is_changed(self._data)
 
     @modified.setter
     def modified(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         SecureCookieSession._check_open(self)  # overruling is not a change yet: it loads nothing
         self._modified = bool(value)
+
+    def _is_changed(self, data: dict[str, Any]) -> bool:
+        if self._renewed or self._loaded is None:
+            return bool(data) or self._loaded is not None
+        return self._loaded.has_changed(data)
 
     def list_changes(self) -> list[str]:
         """Return the keys that were changed or removed since the session was loaded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
+from typing import Any, cast
 from wsgiref.types import WSGIEnvironment
 
 from webob import Request, Response
@@ -23,7 +24,7 @@ class SessionRequest(Request):
         _set_environ(self, environ)  # webob's own __setattr__ is for attributes that applications add
 
 
-_set_environ = SessionRequest.environ.__set__  # type: ignore[attr-defined]  # a slot, which webob's stubs do not know
+_set_environ = cast("Any", SessionRequest).environ.__set__  # a slot, which webob's stubs do not know
 
 
 class ResponseHead(Response):

@@ -74,7 +74,8 @@ class ReservedKey(SessionError, KeyError):
     """A key was assigned that handstamp keeps for itself."""
 
     # KeyError shows the repr of its message, which is made for keys and not for sentences.
-    __str__ = Exception.__str__
+    def __str__(self) -> str:
+        return Exception.__str__(self)
 
 
 class StoreError(SessionError):

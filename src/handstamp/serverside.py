@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
 
 from webob import Request, Response
 
@@ -71,7 +71,7 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[
     """
 
     purpose = "handstamp.serverside"
-    session_class: type[ServerSessionT] = ServerSideSession  # type: ignore[assignment]  # the type variable's default
+    session_class: type[ServerSessionT] = cast("type[ServerSessionT]", ServerSideSession)
 
     def __init__(self, store: Store, on_failure: OnFailure = "raise") -> None:
         if on_failure not in ("raise", "readonly"):
@@ -142,7 +142,7 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[
         :raises SessionEnded: another request has ended or renewed the session that this one changed
         :raises StoreError: the store failed
         """
-        request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
+        request = cast("Request", response.request)  # the middleware has set it
         if not session.is_available:
             forbid_storing(response.headerlist)
             self.vary_on_cookie(response)

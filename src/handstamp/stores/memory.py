@@ -8,7 +8,7 @@ from threading import Lock
 
 from ._base import Change, Record, damaged_error
 
-logger = logging.getLogger("handstamp")
+_logger = logging.getLogger("handstamp")
 
 
 class MemoryStore:
@@ -22,7 +22,7 @@ class MemoryStore:
         self._records: OrderedDict[str, Record] = OrderedDict()
         self._lock = Lock()
         self._has_forgotten = False
-        logger.warning(
+        _logger.warning(
             "MemoryStore forgets all sessions when this process ends and shares them with no other; keep them in"
             " RedisStore or SQLAlchemyStore"
         )
@@ -75,4 +75,4 @@ class MemoryStore:
         self._records.popitem(last=False)
         if not self._has_forgotten:
             self._has_forgotten = True
-            logger.warning("MemoryStore is full with %d sessions and forgets one for each new one", self._limit)
+            _logger.warning("MemoryStore is full with %d sessions and forgets one for each new one", self._limit)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from ..exceptions import StoreError
 from ._base import GRACE_SECONDS, Change, Record, damaged_error
@@ -17,8 +17,8 @@ from ._base import GRACE_SECONDS, Change, Record, damaged_error
 try:
     from redis.client import NEVER_DECODE
     from redis.exceptions import NoScriptError, RedisClusterException, RedisError
-except ImportError as error:
-    raise ImportError("sessions in Redis need an extra: pip install 'handstamp[redis]'") from error
+except ImportError as _error:
+    raise ImportError("sessions in Redis need an extra: pip install 'handstamp[redis]'") from _error
 
 
 # What a client of a Cluster raises where slots have no server, as in a failover, is no RedisError.
@@ -218,7 +218,7 @@ class RedisStore:
             pipeline = self._client.pipeline(transaction=False)
             for handle in handles:
                 pipeline.execute_command("EVAL", _LOAD.text, 1, self._key(handle), "", **{NEVER_DECODE: []})
-            return pipeline.execute()  # type: ignore[no-any-return]
+            return cast("list[bytes]", pipeline.execute())
         except _ERRORS as error:
             kind = type(error).__name__
         raise _failed_error(kind)

@@ -37,8 +37,8 @@ try:
     from sqlalchemy.dialects import mysql
     from sqlalchemy.engine import Connection, Row
     from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-except ImportError as error:
-    raise ImportError("sessions in a database need an extra: pip install 'handstamp[sqlalchemy]'") from error
+except ImportError as _error:
+    raise ImportError("sessions in a database need an extra: pip install 'handstamp[sqlalchemy]'") from _error
 
 _T = TypeVar("_T")
 
