@@ -26,6 +26,7 @@ PACKAGE = Path(handstamp.__file__).parent
 #: A module imports only from those above it.
 ORDER = [
     "exceptions",
+    "_field_docs",
     "_rejection",
     "_json",
     "_payload_types",

@@ -12,6 +12,7 @@ from functools import lru_cache
 from string import ascii_letters, digits
 from typing import Any, NamedTuple, TypedDict
 
+from ._field_docs import document_fields
 from ._setting_types import (
     Rule,
     convert_bool,
@@ -48,6 +49,9 @@ class CookiePolicy(NamedTuple):
     secure: bool | None
     samesite: str | None
     partitioned: bool
+
+
+document_fields(CookiePolicy)
 
 
 class CookieSettings(TypedDict, total=False):
