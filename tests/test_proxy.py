@@ -1,4 +1,4 @@
-"""Behind a proxy: what the examples' page says of nginx, waitress and gunicorn is run as it stands there, with real TLS."""
+"""Behind a proxy: nginx, waitress and gunicorn run as the page of the examples says, with real TLS."""
 
 from __future__ import annotations
 
