@@ -26,6 +26,7 @@ PACKAGE = Path(handstamp.__file__).parent
 #: A module imports only from those above it.
 ORDER = [
     "exceptions",
+    "_field_docs",
     "_rejection",
     "_json",
     "_payload_types",
@@ -253,5 +254,5 @@ def test_extras() -> None:
 
 
 def test_manual_stays_short() -> None:
-    """The README has at most 400 lines."""
-    assert len((ROOT / "README.rst").read_text(encoding="utf-8").splitlines()) <= 400
+    """The README has at most 300 lines."""
+    assert len((ROOT / "README.rst").read_text(encoding="utf-8").splitlines()) <= 300

@@ -146,7 +146,7 @@ def test_bad_signature_in_text(inspect: Inspect) -> None:
     """A token that no key fits is refused and shown all the same, marked as not verified, and the status is 1."""
     status, out = inspect(forged())
     assert status == 1
-    assert out.startswith(f"session: REFUSED, {REASONS[RejectReason.BAD_SIGNATURE]}\n  key      none fits, ")
+    assert out.startswith(f"session: REJECTED, {REASONS[RejectReason.BAD_SIGNATURE]}\n  key      none fits; ")
     assert out.index("NOT VERIFIED") < out.index("issued") < out.index('"visits": 3')
 
 
@@ -162,7 +162,10 @@ def test_no_key_in_text(inspect: Inspect, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_malformed_in_text(inspect: Inspect) -> None:
     """Of what is no token nothing is shown but its size."""
-    assert inspect("junk") == (1, f"session: REFUSED, {REASONS[RejectReason.MALFORMED]}\n  size     11 of 4096 bytes\n")
+    assert inspect("junk") == (
+        1,
+        f"session: REJECTED, {REASONS[RejectReason.MALFORMED]}\n  size     11 of 4096 bytes\n",
+    )
 
 
 def test_absolute_end_in_text(inspect: Inspect, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,7 +304,7 @@ def test_ended_token_is_verified(inspect: Inspect) -> None:
 def test_future_in_text(inspect: Inspect) -> None:
     """A time that no calendar holds is shown in seconds."""
     out = inspect(stamp({}, at=2**63)).out
-    assert f"\n  issued   {2**63} s after 1970 began (in 106" in out
+    assert f"\n  issued   {2**63} s after the start of 1970 (in 106" in out
 
 
 def test_no_key_is_a_reason(inspect: Inspect, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,7 +407,7 @@ def test_candidates_are_set_apart(inspect: Inspect) -> None:
     """In text an empty line stands between two cookies."""
     assert re.findall(r"(?:^|\n\n)(\w+: \w+)", inspect(f"session={good()}; session=junk").out) == [
         "session: good",
-        "session: REFUSED",
+        "session: REJECTED",
     ]
 
 
@@ -452,8 +455,8 @@ def test_keys_are_no_argument(refuse: Callable[..., str]) -> None:
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [
-        (b" \n\n", "the file holds no key"),
-        (b"\xff\xfe" * 20, "the file is no text in UTF-8"),
+        (b" \n\n", "the file contains no key"),
+        (b"\xff\xfe" * 20, "the file is not UTF-8 text"),
         (b"short", "a key of 5 bytes is too short, use at least 16"),
         (b"k" * (MAX_INPUT + 1), "the input is more than 65536 bytes"),
     ],
@@ -480,7 +483,7 @@ def test_bad_name(refuse: Callable[..., str]) -> None:
 def test_nothing_is_given(refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     """An empty input is wrong use."""
     send(monkeypatch, data)
-    assert "no cookie is given" in refuse()
+    assert "no cookie was given" in refuse()
 
 
 def test_huge_input(refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -543,7 +546,7 @@ def test_unpacking_is_bounded(inspect: Inspect) -> None:
     shown = [cookie["payload"] is not None for cookie in result.cookies]
     assert (result.status, shown) == (1, [True] * 2 + [False] * 18)
     assert [cookie["payload_size"] for cookie in result.cookies] == [100_008] * 20
-    assert inspect(header).out.count("  payload  left out: 100008 bytes, and ") == 18
+    assert inspect(header).out.count("  payload  left out: 100008 bytes; all ") == 18
 
 
 @signed_only
@@ -658,7 +661,7 @@ def test_encrypted_without_the_extra(monkeypatch: pytest.MonkeyPatch, capsys: py
         token = sign('{"a":1}')
     monkeypatch.setitem(sys.modules, "handstamp.encrypted", None)
     assert main(["inspect", *shield([token])], clock=Clock()) == 1
-    assert capsys.readouterr().err.startswith("signed cookies alone can be read: ")
+    assert capsys.readouterr().err.startswith("only signed cookies can be read: ")
     assert main(["inspect", good()], clock=Clock()) == 0
     assert capsys.readouterr().err == ""
 
@@ -696,4 +699,4 @@ def test_help_says_what_the_status_means(capsys: pytest.CaptureFixture[str]) -> 
         main(["inspect", "--help"])
     assert exit_info.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "0 for a good cookie, 1 for a bad or an unverified one or none, 2 for wrong use" in shown
+    assert "0 if a cookie is good, 1 if no cookie is good, and 2 for wrong usage" in shown

@@ -842,7 +842,7 @@ def test_idle_limits() -> None:
     from django.conf import global_settings
     from pyramid.session import SignedCookieSessionFactory
 
-    assert "31 days with us and Flask, none with Beaker, 20 minutes with Pyramid, two weeks with Django" in " ".join(
+    assert "31 days here and in Flask, none in Beaker, 20 minutes in Pyramid, and two weeks in Django" in " ".join(
         MOVING_IN.split()
     )
     month = timedelta(days=31)

@@ -1,4 +1,4 @@
-"""Behind a proxy: what the README says of nginx, waitress and gunicorn is run as it stands there, with real TLS."""
+"""Behind a proxy: nginx, waitress and gunicorn run as the page of the examples says, with real TLS."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from live.servers import ROOT, serve
 from missing import skip_or_fail
 from scenario import STEPS, Headers, Reply, Send, Visitor
 
-CHAPTER = (ROOT / "README.rst").read_text(encoding="utf-8").partition("\nBehind a proxy\n")[2].partition("\n\n\n")[0]
-#: The options of each server's command in the README.
+PAGE = (ROOT / "examples" / "README.rst").read_text(encoding="utf-8")
+CHAPTER = PAGE.partition("\nBehind a proxy\n")[2].partition("\n\n\n")[0]
+#: The options of each server's command on the page.
 COMMANDS = {
     program: options.split()
     for program, options in re.findall(r"^    \$ (\w+)\S* (.*) module:app$", CHAPTER, re.MULTILINE)
@@ -51,7 +52,7 @@ class Place(NamedTuple):
 
 @contextmanager
 def run(program: str, directory: Path, settings: Mapping[str, str]) -> Iterator[Place]:
-    """Run a server as the README has it, and nginx in front of it."""
+    """Run a server as the page has it, and nginx in front of it."""
     (line,) = re.findall(r"``(proxy_set_header [^`]*)``", CHAPTER)
     authority = trustme.CA()
     authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(directory / "certificate.pem")
@@ -81,7 +82,7 @@ def is_secure(send: Send) -> bool:
 
 
 def test_chapter_has_both_servers() -> None:
-    """The README's chapter has a command for each server that is run here."""
+    """The chapter has a command for each server that is run here."""
     assert COMMANDS.keys() == SERVERS.keys()
     assert all(COMMANDS.values())
 

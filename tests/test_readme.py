@@ -31,7 +31,8 @@ from handstamp._settings import DEFAULTS
 from handstamp.encrypted import EncryptedCookieSessionInterface
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.rst").read_text()
+README = (ROOT / "README.rst").read_text(encoding="utf-8")
+EXAMPLES = (ROOT / "examples" / "README.rst").read_text(encoding="utf-8")
 
 #: The key with which the README's Set-Cookie line was signed, at the time that the line says.
 KEY = "the key that README.rst shows"
@@ -105,7 +106,7 @@ def test_set_cookie_line_is_real(namespace: dict[str, Any]) -> None:
 
 
 def test_failing_case_is_real() -> None:
-    """The value that the README shows is refused in the words that it shows."""
+    """The value that the README shows is rejected with the message that it shows."""
     (line,) = re.findall(r"handstamp\.UnserializableValue: (.*); \.\.\.", README)
     session: dict[str, Any] = {}
     exec(re.findall(r"^    >>> (.*)$", README, re.MULTILINE)[0], {"session": session})
@@ -268,9 +269,9 @@ def test_errors_are_named() -> None:
 
 
 def test_inspect_is_real(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """What the README shows of inspecting the cookie at its head is what the command prints."""
+    """The examples' page shows what the command prints for the README's cookie."""
     (cookie,) = re.findall(r"^    Set-Cookie: ([^;]+)", README, re.MULTILINE)
-    (shown,) = re.findall(r"inspect < cookie\.txt \| head -5\n((?:    .*\n)+)", README)
+    (shown,) = re.findall(r"inspect < cookie\.txt \| head -5\n((?:    .*\n)+)", EXAMPLES)
     monkeypatch.setenv("SECRET_KEY", KEY)
     assert main(["inspect", cookie], clock=lambda: float(SHOWN_AT + 300)) == 0
     assert capsys.readouterr().out.startswith(textwrap.dedent(shown))

@@ -659,7 +659,7 @@ def test_slow_writer(shop: Shop, ending: Callable[[Any], object]) -> None:
     slow.session["a"] = 1
     shop.visit(ending)
     kept = shop.records
-    with pytest.raises(SessionEnded, match="another request has ended or renewed"):
+    with pytest.raises(SessionEnded, match="another request ended or renewed"):
         slow.finish()
     assert slow.headers is None
     assert shop.records == kept

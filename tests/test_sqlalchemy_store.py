@@ -84,7 +84,7 @@ class TestSQLAlchemyStore(StoreContract, StoreModel):
 def test_missing_tables(engine: Any) -> None:
     """Without its tables the store says how they are made; making them twice is harmless."""
     store = SQLAlchemyStore(engine, prefix="other_")
-    with pytest.raises(StoreError, match=r"the database failed \(\w+\); .* create_schema\(\) has made the tables"):
+    with pytest.raises(StoreError, match=r"the database failed \(\w+\); .* create_schema\(\) has created the tables"):
         store.load(make_handle())
     for _ in range(2):
         store.create_schema()

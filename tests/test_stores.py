@@ -56,16 +56,16 @@ def test_a_look_keeps_nothing() -> None:
 
 
 def test_warns(caplog: pytest.LogCaptureFixture) -> None:
-    """It warns that it forgets all when the process ends, and once when it is full."""
+    """It warns that sessions are lost when the process ends, and once when it is full."""
     store = MemoryStore(limit=1)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "forgets all sessions when this process ends" in caplog.text
+    assert "loses all sessions when this process ends" in caplog.text
     caplog.clear()
     fill(store, 1)
     assert caplog.records == []
     fill(store, 2)
     assert [record.getMessage() for record in caplog.records] == [
-        "MemoryStore is full with 1 sessions and forgets one for each new one"
+        "MemoryStore is full: each new session beyond 1 replaces an old one; raise limit"
     ]
     assert caplog.records[0].name == "handstamp"
 

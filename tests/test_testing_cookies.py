@@ -202,7 +202,7 @@ def test_response_made_by_hand() -> None:
 def test_cookie_that_does_not_open() -> None:
     """A cookie that this middleware would refuse is an error, not an empty session."""
     line = make_cookie(make({"SECRET_KEY": KEY[::-1]}), DATA)
-    with pytest.raises(SessionError, match="'session' does not open") as caught:
+    with pytest.raises(SessionError, match="rejects the response's cookie 'session'") as caught:
         read_cookie(make(), [("Set-Cookie", line)])
     assert line.partition("=")[2] not in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""Share one session with a Flask application, both ways: each reads and writes what the other wrote."""
+"""Share one session with a Flask application: each side reads the cookies that the other side wrote."""
 
 import hashlib
 

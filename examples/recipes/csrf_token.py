@@ -1,4 +1,4 @@
-"""A CSRF token: a form counts only if it was made for this very session, so that no other site can send one."""
+"""A CSRF token: a form is accepted only if it was made for the same session, so that no other site can send one."""
 
 import os
 import secrets
@@ -12,12 +12,12 @@ from handstamp import SessionMiddleware
 
 
 def csrf_token(session: Any) -> str:
-    """Return the token to hide in a form. At signing in, ``session.pop("csrf")`` and ``session.renew()``."""
+    """Return the token for a hidden field. At sign-in, call ``session.pop("csrf")`` and ``session.renew()``."""
     return str(session.setdefault("csrf", secrets.token_urlsafe(16)))
 
 
 def is_forged(request: Request) -> bool:
-    """Tell whether a request changes something without knowing the token; scripts may send it as a header."""
+    """Return whether a request would change something without the token. Scripts may send the token as a header."""
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return False
     token = request.environ["session"].get("csrf", "")

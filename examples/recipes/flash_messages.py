@@ -1,4 +1,4 @@
-"""Flash messages: said at one request, shown at the next page, once."""
+"""Flash messages: one request stores a message, and the next page shows it once."""
 
 import os
 from collections.abc import MutableMapping

@@ -1,4 +1,4 @@
-"""Log out everywhere, with sessions that nobody keeps: a time beside the user, before which no session is good."""
+"""Log out everywhere, without a store: a time is stored with the user, and rejects all sessions created before it."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from webob.dec import wsgify
 
 from handstamp import SecureCookieSessionInterface, SessionMiddleware, Settings
 
-valid_after: dict[str, datetime] = {}  # a column of your table of users
+valid_after: dict[str, datetime] = {}  # in practice, a column of your table of users
 
 
 class RevocableInterface(SecureCookieSessionInterface):
@@ -19,7 +19,7 @@ class RevocableInterface(SecureCookieSessionInterface):
 
 
 def log_out_everywhere(session: Any) -> None:
-    # ``created`` counts whole seconds: one more, so that the present session and its copies end too.
+    # ``created`` counts whole seconds. One second more ends the current session and its copies too.
     valid_after[session["user"]] = max(datetime.now(UTC), session.created + timedelta(seconds=1))
     session.invalidate()
 
@@ -27,7 +27,7 @@ def log_out_everywhere(session: Any) -> None:
 @wsgify
 def app(request: Request) -> Response:
     session = request.environ["session"]
-    if request.path_info == "/sign-in":  # and the password was right
+    if request.path_info == "/sign-in":  # a real site checks the password here
         session.renew()
         session["user"] = request.params["user"]
     elif request.path_info == "/out" and "user" in session:

@@ -1,4 +1,4 @@
-"""An interface of your own: sessions in a dict of this process, under a random id that the cookie holds."""
+"""Your own interface: sessions in a dict of this process. The cookie holds a random id."""
 
 import os
 from typing import Any
@@ -8,7 +8,7 @@ from webob import Request, Response
 
 from handstamp import SessionInterface, SessionMiddleware, SessionMixin, Settings
 
-kept: dict[str, dict[str, Any]] = {}  # id -> what the session holds
+kept: dict[str, dict[str, Any]] = {}  # id -> the data of the session
 
 
 class MemoryInterface(SessionInterface):

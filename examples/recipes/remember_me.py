@@ -1,5 +1,5 @@
-"""Remember me: who ticks the box stays signed in for a month of absence, everybody else for an hour or until the
-browser closes; and nobody longer than a quarter without the password."""
+"""Remember me: with the checkbox, a user stays signed in until a month without a visit. Without it, the limits are an
+hour and the end of the browser. After 90 days everybody has to enter the password again."""
 
 import os
 from datetime import timedelta
@@ -22,7 +22,7 @@ FORM = '<form method="post"><input name="user"> <input type="checkbox" name="rem
 @wsgify
 def app(request: Request) -> Response:
     session = request.environ["session"]
-    if request.method == "POST":  # and the password was right
+    if request.method == "POST":  # a real site checks the password here
         session["user"] = request.params.get("user", "")
         session.permanent = "remember" in request.POST
         session.renew()

@@ -1,7 +1,7 @@
-"""What a session cookie holds, who signed it and when it ends: for the eyes of an operator.
+"""Inspect session cookies for an operator: what they hold, which key signed them and when they expire.
 
-The verdict is that of the interface itself. What is found beside it is read from rejected tokens too, even from those
-that no key fits: then it is what anybody may have written. No finding holds a key or a token.
+The interface itself decides whether a cookie is good. The other facts are read from rejected tokens too. If no key fits
+a token, anybody may have written it. No finding contains a key or a token.
 """
 
 from __future__ import annotations
@@ -27,25 +27,32 @@ from ._tokens import MAX_PAYLOAD_BYTES, Codec, split_token
 from ._tracked import SecureCookieSession
 from .exceptions import RejectReason
 
-#: The reason that only an inspection can have: there is no key to check a signature with.
+#: A reason that only an inspection gives: there is no key to verify a signature.
 NO_KEY = "no_key"
 
-#: Bytes of JSON to which all payloads of a header together may come, as the one of a token may: packed, they are small.
+#: The size limit of all shown payloads together, in bytes of JSON. Compressed payloads of this size fit into a header.
 MAX_SHOWN = MAX_PAYLOAD_BYTES
 
 Interfaces: TypeAlias = Sequence[SecureCookieSessionInterface]
 
 
 class Finding(NamedTuple):
-    """What is known of one value of a cookie; times are whole seconds since 1970, ``None`` is not known.
+    """The facts about one value of a cookie. Times are whole seconds since 1970, and ``None`` means unknown.
 
-    The fields are the keys of the JSON form.
+    The fields are the keys of the JSON output.
 
-    :ivar reason: why the middleware would reject it: a :class:`RejectReason` or :data:`NO_KEY`
-    :ivar size: bytes of name and value
-    :ivar key: ``current``, ``fallback 1`` and so on
-    :ivar payload_size: bytes of the payload
-    :ivar payload: the payload as JSON, its types in their tags; ``None`` too if the header holds more than is shown
+    :ivar name: the name of the cookie
+    :ivar reason: why the middleware would reject it: a :class:`RejectReason` or :data:`NO_KEY`; ``None`` if it is good
+    :ivar size: the size of name and value, in bytes
+    :ivar key: the key that signed it: ``current``, ``fallback 1`` and so on; ``None`` if no key fits
+    :ivar issued: when the token was issued
+    :ivar age: seconds since then
+    :ivar created: when the session was created
+    :ivar permanent: whether the session is permanent
+    :ivar idle_end: when the session expires if it is not used
+    :ivar absolute_end: when the session expires in any case
+    :ivar payload_size: the size of the payload, in bytes
+    :ivar payload: the payload as JSON, with tagged types; ``None`` also if all payloads together are too large to show
     """
 
     name: str
@@ -63,26 +70,26 @@ class Finding(NamedTuple):
 
     @property
     def good(self) -> bool:
-        """Whether the middleware would take it."""
+        """Whether the middleware would accept it."""
         return self.reason is None
 
     @property
     def verified(self) -> bool:
-        """Whether one of the keys signed it; if not, anybody may have written what it says."""
+        """Whether one of the keys signed it. If not, anybody may have written it."""
         return self.key is not None
 
 
 def inspect_cookies(interfaces: Interfaces, settings: Settings, text: str, now: int, *, named: bool) -> list[Finding]:
     """Inspect a token, ``name=token``, or a whole Cookie header.
 
-    :param interfaces: the interfaces whose cookies they may be; the form of a token tells which
-    :param settings: keys, limits, and the name of a token that brings none; without ``SECRET_KEY`` nothing is verified
+    :param interfaces: the interfaces that may have set the cookies; the form of a token shows which one did
+    :param settings: keys, limits, and the name of a bare token; without ``SECRET_KEY`` nothing is verified
     :param now: seconds since 1970
-    :param named: look for that name only, and not for others that have the form of a token
+    :param named: inspect only cookies of this name, and ignore others that look like tokens
     """
     if settings.key_ring:
         return _inspect_all(interfaces, settings, text, now, named)
-    # With a key that nobody has everything is read, and nothing fits.
+    # A random key fits no token, and everything is read.
     settings = Settings({**settings, "SECRET_KEY": secrets.token_bytes(), "SECRET_KEY_FALLBACKS": ()})
     findings = _inspect_all(interfaces, settings, text, now, named)
     return [found._replace(reason=_WITHOUT_KEY.get(found.reason, found.reason)) for found in findings]
@@ -100,7 +107,7 @@ def _inspect_all(interfaces: Interfaces, settings: Settings, text: str, now: int
 
 
 def _add_payloads(found: list[tuple[Finding, str]]) -> list[Finding]:
-    """Add as many payloads as may be shown; what anybody may have written leaves room for what a key has signed."""
+    """Add payloads up to the size limit, those that a key has signed first."""
     findings = [finding for finding, _ in found]
     room = MAX_SHOWN
     for index in sorted(range(len(found)), key=lambda index: not findings[index].verified):
@@ -114,7 +121,7 @@ def _add_payloads(found: list[tuple[Finding, str]]) -> list[Finding]:
 
 # -- candidates -------------------------------------------------------------------------------------------------------
 
-# Copied from a request, or from the response that sets the cookie: its attributes do not look like tokens.
+# The header may be copied from a request or from a response. The attributes of Set-Cookie do not look like tokens.
 _LABEL = re.compile(r"\s*(set-)?cookie:", re.IGNORECASE)
 
 
@@ -130,7 +137,7 @@ def _find_candidates(interfaces: Interfaces, settings: Settings, text: str, name
 
 
 def _find_names(interfaces: Interfaces, settings: Settings, header: str) -> Iterable[str]:
-    """Return the names of all cookies that may be a session: by name, by form, or because there is no other."""
+    """Return the names of the cookies that may be a session, by their name or form, or because there is only one."""
     pairs = [part.lstrip(" \t").partition("=") for part in header.split(";")]
     names = [
         name
@@ -142,7 +149,7 @@ def _find_names(interfaces: Interfaces, settings: Settings, header: str) -> Iter
 
 
 def _is_legal(name: str) -> bool:
-    # The strictest policy: whatever the name's prefix demands, it has.
+    # The strictest policy satisfies the demands of every prefix.
     policy = CookiePolicy(name, domain=None, path="/", httponly=True, secure=True, samesite="Lax", partitioned=False)
     return not any(find_problems(policy))
 
@@ -164,7 +171,7 @@ def _has_form(codec: Codec, token: str) -> bool:
 
 
 class _Judge(SecureCookieSessionInterface):
-    """Read a cookie as the middleware does, at a time that stands still, and remember why it was rejected."""
+    """Load a cookie as the middleware does, at a fixed time, and remember why it was rejected."""
 
     def __init__(self, codec: Codec, name: str, now: int) -> None:
         self._codec = codec
@@ -173,7 +180,7 @@ class _Judge(SecureCookieSessionInterface):
         self._reason = RejectReason.MALFORMED
 
     def judge(self, settings: Settings, token: str) -> RejectReason | None:
-        """Return why a token is rejected, ``None`` if it is good."""
+        """Return why a token is rejected, or ``None`` if it is good."""
         request = Request({"HTTP_COOKIE": f"{self._name}={token}"})
         return self._reason if SecureCookieSession(self, settings, request).new else None
 
@@ -211,7 +218,7 @@ def _unseal(codec: Codec, token: str) -> tuple[bytes, int, str | None]:
     except BadToken as error:
         if error.reason is not RejectReason.BAD_SIGNATURE:
             raise
-        # The form was checked before the signature. (What is encrypted has no such parts.)
+        # The form was checked before the signature. (An encrypted token has no such parts.)
         _, content, time, _ = split_token(token)
         return content, int.from_bytes(decode_standard(time)), None
     return content, issued, f"fallback {key}" if key else "current"
@@ -227,5 +234,5 @@ def _read_data(data: dict[str, Any], settings: Settings, issued: int) -> dict[st
     return facts
 
 
-# Seconds that do not fit into a token's time: whatever that is, it is not when a session began.
+# A number of seconds that does not fit into a token is not the time when a session was created.
 _NO_TIME = 1 << 64

@@ -12,6 +12,7 @@ from functools import lru_cache
 from string import ascii_letters, digits
 from typing import Any, NamedTuple, TypedDict, TypeVar, cast
 
+from ._field_docs import document_fields
 from ._setting_types import (
     Rule,
     convert_bool,
@@ -50,6 +51,9 @@ class CookiePolicy(NamedTuple):
     secure: bool | None
     samesite: str | None
     partitioned: bool
+
+
+document_fields(CookiePolicy)
 
 
 class CookieSettings(TypedDict, total=False):

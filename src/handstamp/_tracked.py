@@ -50,6 +50,14 @@ class SecureCookieSession(SessionMixin):
     :ivar created: when the session was created, in UTC
     :ivar needs_reissue: whether the token is to be reissued, for its age or for its key
     :ivar committed: whether the response headers have been sent, so that nothing can be saved any more
+
+    >>> from handstamp import SecureCookieSessionInterface
+    >>> request = Request.blank("/")
+    >>> settings = Settings({"SECRET_KEY": "the key of an example"})
+    >>> session = SecureCookieSessionInterface().open_session(settings, request)
+    >>> session.setdefault("cart", []).append("pen")
+    >>> session.new, session.modified
+    (True, True)
     """
 
     __slots__ = (

@@ -1,7 +1,7 @@
-"""The session that a test client carries: open it, let the test change it, and put its cookie back.
+"""session_transaction: open the session of a test client, let the test change it, and give the client its cookie.
 
-Where, how long and to whom a cookie is sent is the client's business: it is asked for its cookies as for a request, and
-given new ones as by a response. No client is imported here; they are known by what they have.
+The client decides which cookies it sends and stores. This module asks it for its cookies as for a request, and gives it
+new ones as with a response. It imports no client, but recognizes one by its attributes.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from .cookies import LOCALHOST, find_lines, split_line, visit
 
 @runtime_checkable
 class Jar(Protocol):
-    """The jar of :mod:`http.cookiejar`, which many clients share."""
+    """A jar of :mod:`http.cookiejar`, which many clients use."""
 
     def add_cookie_header(self, request: Any) -> None:
-        """Add the cookies that fit to a request."""
+        """Add the matching cookies to a request."""
         ...
 
     def extract_cookies(self, response: Any, request: Any) -> None:
-        """Keep the cookies that a response sets."""
+        """Store the cookies that a response sets."""
         ...
 
 
@@ -53,11 +53,11 @@ class HasJar(Protocol):
 
 
 class HasCookies(Protocol):
-    """``requests.Session``, ``httpx.Client``, and those made after them."""
+    """``requests.Session``, ``httpx.Client``, and similar clients."""
 
     @property
     def cookies(self) -> Any:
-        """The jar, or what has it as its ``jar``."""
+        """The jar, or an object whose ``jar`` it is."""
         ...
 
 
@@ -68,7 +68,7 @@ class Runner(Protocol):
     application: Any
 
     def run_wsgi_app(self, environ: Any) -> Any:
-        """Run the application, with the client's cookies."""
+        """Run the application with the client's cookies."""
         ...
 
 
@@ -80,13 +80,27 @@ Client: TypeAlias = Jar | HasJar | HasCookies | Runner
 
 @contextmanager
 def session_transaction(client: Client, middleware: SessionMiddleware, *, url: str | None = None) -> Iterator[Any]:
-    """Open the session of a client; when the block ends it is saved, unless by an error, and the client has its cookie.
+    """Open the session of a client. When the block ends, save the session and give the client its cookie.
+
+    If the block raises an error, nothing is saved.
 
     :param client: a WebTest ``TestApp``, a ``Client`` of werkzeug or Flask, a ``requests.Session``, an
         ``httpx.Client``, or a jar of :mod:`http.cookiejar`
-    :param url: where the requests of the test go; a client that knows that need not be told
-    :raises TypeError: no such client, or one that does not know where its requests go
-    :raises SessionError: the client would not send the cookie there
+    :param url: the URL of the test's requests; clients with a base URL do not need it
+    :raises TypeError: the client is of another kind, or has no base URL and needs ``url``
+    :raises SessionError: the client would not send the cookie to this URL
+
+    >>> from http.cookiejar import CookieJar
+    >>> def app(environ, start_response):
+    ...     start_response("200 OK", [])
+    ...     return [environ["session"].get("user", "nobody").encode()]
+    >>> app = SessionMiddleware(app, {"SECRET_KEY": "the key of an example"})
+    >>> jar = CookieJar()
+    >>> with session_transaction(jar, app, url="http://localhost/") as session:
+    ...     session["user"] = "ada"
+    >>> with session_transaction(jar, app, url="http://localhost/") as session:
+    ...     print(session["user"])
+    ada
     """
     exchange = _find_exchange(client)
     request = _aim(middleware, url or _find_url(client))
@@ -99,7 +113,7 @@ def session_transaction(client: Client, middleware: SessionMiddleware, *, url: s
 
 
 def _aim(middleware: SessionMiddleware, url: str) -> Request:
-    """Return a request to the url, or below it to the cookie's Path, so that the client sends what it has."""
+    """Return a request to a URL to which the client sends the cookie: the given one, or the cookie's Path."""
     request = Request.blank(url)
     path = middleware.session_interface.get_cookie_path(middleware.settings, request)
     return request if request.path.startswith(f"{path.rstrip('/')}/") else Request.blank(urljoin(url, path))
@@ -109,12 +123,16 @@ def _check(header: str, lines: Iterable[str], url: str) -> None:
     for name, value in map(split_line, lines):
         values = find_values(header, name)
         if value and value not in values:
-            raise SessionError(f"the client would not send the cookie {name!r} to {url}; say url='the one you test'")
+            raise SessionError(
+                f"the client would not send the cookie {name!r} to {url}; pass the URL of your test as url"
+            )
         if values and not value:
-            raise SessionError(f"the client has another cookie {name!r} for {url}, of another Domain or Path; drop it")
+            raise SessionError(
+                f"the client has another cookie {name!r} for {url}, with another Domain or Path; delete it"
+            )
 
 
-# -- one exchange: a client takes Set-Cookie lines from a url, and returns the Cookie header that it sent there -------
+# -- one exchange: a client gets Set-Cookie lines from a URL, and returns the Cookie header that it sends there -------
 
 Exchange: TypeAlias = Callable[[str, Iterable[str]], str]
 
@@ -124,7 +142,7 @@ def _find_exchange(client: Client) -> Exchange:
         return partial(_exchange_with_jar, jar)
     if isinstance(client, Runner):
         return partial(_exchange_with_runner, client)
-    raise TypeError(f"a {type(client).__name__} is no client that is known here; pass its http.cookiejar.CookieJar")
+    raise TypeError(f"a {type(client).__name__} is not a supported client; pass its http.cookiejar.CookieJar")
 
 
 def _find_jars(client: Client) -> Iterator[Jar]:
@@ -140,11 +158,11 @@ def _find_jars(client: Client) -> Iterator[Jar]:
 
 
 def _exchange_with_jar(jar: Jar, url: str, lines: Iterable[str]) -> str:
-    request = JarRequest(url)  # noqa: S310  # goes nowhere
+    request = JarRequest(url)  # noqa: S310  # it is never sent
     jar.add_cookie_header(request)
     message = Message()
     for line in lines:
-        message["Set-Cookie"] = line  # adds to those that are there
+        message["Set-Cookie"] = line  # adds a header and replaces none
     with addinfourl(BytesIO(), message, url) as response:
         jar.extract_cookies(response, request)
     return request.get_header("Cookie", "")
@@ -172,4 +190,4 @@ def _find_url(client: Any) -> str:
         return str(Request.blank("/", environ=client.extra_environ).url)
     if isinstance(client, Runner):
         return LOCALHOST
-    raise TypeError(f"a {type(client).__name__} does not know where its requests go; say url='http://127.0.0.1:8000/'")
+    raise TypeError(f"a {type(client).__name__} has no base URL; pass url='http://127.0.0.1:8000/', for example")

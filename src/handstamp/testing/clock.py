@@ -1,4 +1,4 @@
-"""A clock that stands still, for sessions that are to grow old in no time."""
+"""FrozenClock and frozen: a clock that stands still, so that a test can make sessions old without waiting."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from .._middleware import SessionMiddleware
 
 
 class FrozenClock:
-    """A clock that stands still until it is told to go on; call it for the seconds since 1970.
+    """A clock that stands still until :meth:`tick` is called. Call the clock to get the seconds since 1970.
 
-    An interface can have it for good, as its ``now``; :func:`frozen` lends one.
+    Assign it to an interface as ``now``, or use :func:`frozen`, which does so for the length of a block.
 
-    :param at: seconds since 1970, or a datetime that knows its zone; ``None``: the present second
-    :raises ValueError: a datetime without a zone, which would be another time on another machine
+    :param at: seconds since 1970, or an aware datetime; ``None`` stands for the current second
+    :raises ValueError: the datetime is naive, so it would be another time on another machine
+
+    >>> clock = FrozenClock(at=1000)
+    >>> clock.tick(60)
+    >>> clock()
+    1060.0
     """
 
     def __init__(self, at: float | datetime | None = None) -> None:
@@ -28,7 +33,7 @@ class FrozenClock:
         return self._seconds
 
     def tick(self, seconds: float | timedelta = 1) -> None:
-        """Go on by some time."""
+        """Move the clock forward."""
         self._seconds += seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
 
     def __repr__(self) -> str:
@@ -37,9 +42,17 @@ class FrozenClock:
 
 @contextmanager
 def frozen(middleware: SessionMiddleware, at: float | datetime | None = None) -> Iterator[FrozenClock]:
-    """Have the sessions of a middleware live by a frozen clock; its interface's own is back afterwards.
+    """Replace the clock of a middleware's interface by a frozen clock until the block ends.
 
-    :param at: as :class:`FrozenClock` takes it
+    :param at: as for :class:`FrozenClock`
+
+    >>> from handstamp.testing import make_cookie, read_cookie
+    >>> app = SessionMiddleware(print, {"SECRET_KEY": "the key of an example", "SESSION_IDLE_LIFETIME": 1800})
+    >>> with frozen(app) as clock:
+    ...     cookie = make_cookie(app, {"user": 7})
+    ...     clock.tick(1700)
+    ...     print(read_cookie(app, [("Set-Cookie", cookie)]))
+    {'user': 7}
     """
     clock = FrozenClock(at)
     with patch.object(middleware.session_interface, "now", clock):
@@ -52,5 +65,5 @@ def _to_seconds(at: float | datetime | None) -> float:
     if not isinstance(at, datetime):
         return float(at)
     if at.tzinfo is None:
-        raise ValueError(f"{at!r} has no zone; write tzinfo=UTC")
+        raise ValueError(f"{at!r} has no time zone; write tzinfo=UTC")
     return at.timestamp()

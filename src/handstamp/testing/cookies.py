@@ -1,7 +1,7 @@
-"""Session cookies out of nothing, and what is in those of a response.
+"""make_cookie and read_cookie: make session cookies, and read those of a response.
 
-Whatever is opened or saved here goes through the middleware itself, around an application that does nothing; so any
-interface will do, and nothing is known here of how it keeps sessions.
+Both run the middleware itself around an application that does nothing. So they work with any interface, however it
+keeps its sessions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .._caching import Headers
 from .._middleware import SessionMiddleware
 from ..exceptions import SessionError
 
-#: Where requests go if nobody says so: as with WebTest and werkzeug.
+#: The default URL of requests, which is also that of WebTest and werkzeug.
 LOCALHOST = "http://localhost/"
 
 
@@ -38,25 +38,36 @@ AnyResponse: TypeAlias = HasHeaders | Iterable[tuple[str, str]]
 
 
 def make_cookie(middleware: SessionMiddleware, data: Mapping[str, Any], *, url: str = LOCALHOST) -> str:
-    """Return ``name=value``, for a Cookie header, of a new session that holds data.
+    """Return ``name=value`` of a new session with this data, for a Cookie header.
 
-    :param url: where the request would go, for policies that look at it
-    :raises SessionError: there is no cookie for such data: there are none, or one that cannot be kept
+    :param url: the URL of the request, for policies that depend on it
+    :raises SessionError: the data are empty, or the session cannot be saved
+
+    >>> app = SessionMiddleware(print, {"SECRET_KEY": "the key of an example"})
+    >>> make_cookie(app, {"user": 7}).partition("=")[0]
+    'session'
     """
     with visit(middleware, Request.blank(url).environ) as (session, finish):
         session.update(data)
         lines = find_lines(finish())
     if not lines:
-        raise SessionError("no cookie was set: a session without data has none")
+        raise SessionError("no cookie was set, because a session without data has none; pass some data")
     return lines[-1].partition(";")[0]
 
 
 def read_cookie(middleware: SessionMiddleware, response: AnyResponse, *, url: str = LOCALHOST) -> dict[str, Any] | None:
-    """Return the data of the session cookie that a response sets; ``{}`` if it deletes it, ``None`` if it does neither.
+    """Return the data of the session cookie that a response sets.
 
-    :param response: of webob, WebTest, werkzeug, Flask, requests, httpx or urllib, or pairs of header names and values
-    :param url: where the request went, for policies that look at it
+    If the response deletes the cookie, return ``{}``. If it does neither, return ``None``.
+
+    :param response: a response of webob, WebTest, werkzeug, Flask, requests, httpx or urllib, or pairs of header names
+        and values
+    :param url: the URL of the request, for policies that depend on it
     :raises SessionError: the middleware would reject the cookie
+
+    >>> app = SessionMiddleware(print, {"SECRET_KEY": "the key of an example"})
+    >>> read_cookie(app, [("Set-Cookie", make_cookie(app, {"user": 7}))])
+    {'user': 7}
     """
     request = Request.blank(url)
     name = middleware.session_interface.get_cookie_name(middleware.settings, request)
@@ -66,7 +77,9 @@ def read_cookie(middleware: SessionMiddleware, response: AnyResponse, *, url: st
     request.environ["HTTP_COOKIE"] = f"{name}={values[-1]}"
     with visit(middleware, request.environ) as (session, _):
         if session.new:
-            raise SessionError(f"the response's cookie {name!r} does not open: another key, url or time made it")
+            raise SessionError(
+                f"the middleware rejects the response's cookie {name!r}; check that its key, URL and time are the same"
+            )
         return dict(session)
 
 
@@ -77,14 +90,14 @@ Visit: TypeAlias = tuple[Any, Callable[[], Headers]]
 
 @contextmanager
 def visit(middleware: SessionMiddleware, environ: WSGIEnvironment) -> Iterator[Visit]:
-    """Open the session of a request; nothing is saved unless ``finish`` is called, which returns the headers."""
+    """Open the session of a request. ``finish`` saves it and returns the headers. Otherwise nothing is saved."""
     headers: Headers = []
 
     def start_response(status: str, fields: Headers, exc_info: object = None) -> Callable[[bytes], object]:
         headers.extend(fields)
         return bytes
 
-    idle = copy(middleware)  # with whatever a subclass adds
+    idle = copy(middleware)  # a copy has everything that a subclass adds
     idle.app = _do_nothing
     body: Any = idle(environ, start_response)
 
@@ -100,15 +113,15 @@ def visit(middleware: SessionMiddleware, environ: WSGIEnvironment) -> Iterator[V
 
 def _do_nothing(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     start_response("200 OK", [])
-    return iter([b""])  # has no length, so the head waits for its chunk
+    return iter([b""])  # it has no length, so the headers wait for its first chunk
 
 
 # -- headers ----------------------------------------------------------------------------------------------------------
 
 
 def find_headers(response: AnyResponse) -> Iterable[tuple[str, str]]:
-    """Return the headers of a response, each as often as it came."""
-    # What requests calls headers has joined those of one name; urllib3's below it have not.
+    """Return the headers of a response, repeated ones separately."""
+    # requests joins repeated headers. The urllib3 response below it does not.
     headers: Any = getattr(getattr(response, "raw", None) or response, "headers", None)
     if headers is None:
         return response  # type: ignore[return-value]  # the pairs themselves
@@ -122,6 +135,6 @@ def find_lines(headers: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def split_line(line: str) -> tuple[str, str]:
-    """Return name and value of a Set-Cookie line."""
+    """Return the name and the value of a Set-Cookie line."""
     name, _, value = line.partition(";")[0].partition("=")
     return name, value

@@ -1,4 +1,4 @@
-"""The laws of a store on what is deleted, found, compared and damaged."""
+"""The tests of a store's ``delete`` and ``find``, of exact comparison, and of damaged records."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from .records import catch_error, is_rejected, keep, make_change, make_handle, m
 
 
 class FindingLaws:
-    """What ``delete`` and ``find`` do, what is the same, and what is no record."""
+    """Tests of ``delete`` and ``find``, of exact comparison, and of damaged records."""
 
     def damage(self, store: Store, handle: str) -> None:
-        """Put something under the handle of a record that the store cannot read."""
+        """Replace the record under a handle by a value that is not a record."""
         raise NotImplementedError(f"{type(self).__name__} needs a damage method")
 
     # -- delete
 
     def test_delete(self, store: Store) -> None:
-        """What was deleted is gone, and deleting it again says that nothing was there."""
+        """A deleted record is gone, and deleting it again returns False."""
         record = make_record(owner=make_owner())
         handle = keep(store, record)
         assert [store.delete(handle), store.delete(handle)] == [True, False]
@@ -25,7 +25,7 @@ class FindingLaws:
         assert store.load(handle) is None
 
     def test_delete_leaves_others(self, store: Store) -> None:
-        """Deleting one record leaves the owner's others."""
+        """Deleting a record leaves the other records of its owner alone."""
         owner = make_owner()
         record = make_record(owner=owner)
         kept, dropped = keep(store, record), keep(store, record)
@@ -35,7 +35,7 @@ class FindingLaws:
     # -- find
 
     def test_find(self, store: Store) -> None:
-        """An owner's records are found by their handles, and those of others are not."""
+        """Find returns the records of an owner by their handles, and no others."""
         owner = make_owner()
         records = [make_record(owner=owner, fields={'"n"': str(number)}) for number in range(5)]
         found = {keep(store, record): record for record in records}
@@ -44,11 +44,11 @@ class FindingLaws:
         assert store.find(owner) == found
 
     def test_find_of_nobody(self, store: Store) -> None:
-        """An owner without records has none."""
+        """Find returns nothing for an owner without records."""
         assert store.find(make_owner()) == {}
 
     def test_find_follows_the_owner(self, store: Store) -> None:
-        """A record that comes to an owner is found there from then on, and no longer with the one before."""
+        """After the owner changes, a record is found with the new owner, and no longer with the old one."""
         record = make_record()
         handle, first, second = keep(store, record), make_owner(), make_owner()
         seen = []
@@ -58,7 +58,7 @@ class FindingLaws:
         assert seen == [[[handle], []], [[], [handle]], [[], []]]
 
     def test_find_sees_changes(self, store: Store) -> None:
-        """What is found is the record as it is now."""
+        """Find returns the current state of a record."""
         record = make_record(owner=make_owner())
         handle = keep(store, record)
         change = make_change(record, fields={'"a"': "7"}, seen=record.seen + 1, end=record.end + 1, hash=make_hash())
@@ -66,15 +66,15 @@ class FindingLaws:
         assert store.find(record.owner) == {handle: record.apply(change)}
 
     def test_find_after_deleting(self, store: Store) -> None:
-        """A record that was deleted is not found."""
+        """Find does not return a deleted record."""
         record = make_record(owner=make_owner())
         store.delete(keep(store, record))
         assert store.find(record.owner) == {}
 
-    # -- exactly
+    # -- exact comparison
 
     def test_owners_are_exact(self, store: Store) -> None:
-        """Owners that differ in case, accents, blanks or signs are different owners."""
+        """Owners that differ in case, accents, blanks or punctuation are different owners."""
         base = make_owner()
         owners = [
             base + end for end in ("", "e", "E", "é", "e ", " e", "e*", "e?", "e%", "e_", "{e}", "e:e", "😀", "ß", "ss")
@@ -94,7 +94,7 @@ class FindingLaws:
         assert {handle: store.load(handle) for handle in records | swapped} == records | swapped
 
     def test_names_are_exact(self, store: Store) -> None:
-        """Names of fields that differ in case, accents or blanks are different; long ones are not cut."""
+        """Field names that differ in case, accents or blanks are different names, and long names are not cut."""
         names = ["a", "A", "á", "a ", " a", "", "ss", "ß", "x" * 2000, "x" * 2000 + "y", "hash", "owner", "end", "seen"]
         fields = {f'"{name}"': str(number) for number, name in enumerate(names)}
         record = make_record(fields={'"start"': "0"})
@@ -105,10 +105,10 @@ class FindingLaws:
         fields.pop('"a"')
         assert store.load(handle) == record._replace(fields={'"start"': "0"} | fields)
 
-    # -- what is no record
+    # -- damaged records
 
     def test_damaged_is_an_error(self, store: Store) -> None:
-        """What cannot be read is an error that names the handle by its hash, and holds no handle."""
+        """Loading a damaged record raises an error that contains the hash of the handle, but not the handle."""
         handle = self._damage(store)
         error = catch_error(lambda: store.load(handle))
         assert redact_handle(handle) in str(error)
@@ -117,7 +117,7 @@ class FindingLaws:
             error = error.__cause__ or error.__context__
 
     def test_damaged_is_never_accepted(self, store: Store) -> None:
-        """What cannot be read is neither changed nor taken over."""
+        """A damaged record is neither changed nor replaced."""
         handle, record = self._damage(store), make_record()
         change = make_change(record, fields={'"a"': "1"}, hash=make_hash())
         for attempt in (
@@ -129,14 +129,14 @@ class FindingLaws:
             assert catch_error(lambda: store.load(handle))
 
     def test_damaged_is_left_out(self, store: Store) -> None:
-        """What cannot be read is found with nobody, and hides none of the owner's others."""
+        """Find leaves out a damaged record, and still returns the other records of its owner."""
         record = make_record(owner=make_owner())
         handle = keep(store, record)
         self._damage(store, record.owner)
         assert store.find(record.owner) == {handle: record}
 
     def test_damaged_can_be_deleted(self, store: Store) -> None:
-        """What cannot be read can be deleted, and its place be used."""
+        """A damaged record can be deleted, and its handle can be used again."""
         handle, record = self._damage(store), make_record()
         assert store.delete(handle) is True
         assert store.load(handle) is None

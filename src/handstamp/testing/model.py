@@ -1,8 +1,8 @@
-"""A store against a model, in every order that three requests can come in.
+"""StoreModel: compare a store with a model, for every order of the calls of three requests.
 
-A request is a few verbs, each of which is atomic: so all that can happen when requests meet is an order of verbs. Each
-order is played on the store and on a dict that keeps the laws of :class:`handstamp.stores.Record`, and every answer is
-compared.
+A request makes a few calls, and each call is atomic. So overlapping requests can differ only in the order of their
+calls. Each order runs on the store and on a dict that follows the rules of :class:`handstamp.stores.Record`, and all
+results are compared.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .records import make_handle, make_hash, make_owner, make_record
 
 
 class ModelStore:
-    """What a store has to do, in the fewest words."""
+    """The simplest store that follows the rules."""
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
@@ -48,25 +48,31 @@ class ModelStore:
 
 
 class Scene(NamedTuple):
-    """One session at the beginning, and what requests bring along."""
+    """The session that the requests share, and the values that they write.
+
+    :ivar handle: the handle of the session
+    :ivar record: its record before the first request
+    :ivar others: an owner for each request to assign
+    :ivar hashes: a hash for each request to assign
+    """
 
     handle: str
     record: Record
     others: tuple[str, ...]
     hashes: tuple[str, ...]
 
-    def change(self, **told: Any) -> Change:
-        """Return a change at the record's times."""
-        return Change(self.record.seen, self.record.end)._replace(**told)
+    def change(self, **parts: Any) -> Change:
+        """Return a change at the times of the record."""
+        return Change(self.record.seen, self.record.end)._replace(**parts)
 
 
 def make_scene() -> Scene:
-    """Return a session that nobody has, with an owner."""
+    """Return a new session with an owner."""
     record = make_record(owner=make_owner(), fields={'"a"': "1", '"b"': "2"})
     return Scene(make_handle(), record, tuple(make_owner() for _ in range(3)), tuple(make_hash() for _ in range(3)))
 
 
-#: One verb of a request, by its number among the three; returns what it was answered.
+#: One call of a request, which has a number from 0 to 2. It returns the result of the call.
 Verb = Callable[[Store, Scene, int], object]
 
 
@@ -84,7 +90,7 @@ def _end_all(store: Store, scene: Scene, number: int) -> object:
 
 _renew = _changing(lambda scene, number: scene.change(hash=scene.hashes[number], fields={f'"own{number}"': "1"}))
 
-#: What a request may do.
+#: The kinds of requests, and the calls of each.
 REQUESTS: dict[str, tuple[Verb, ...]] = {
     "own key": (_open, _changing(lambda scene, number: scene.change(fields={f'"own{number}"': "1"}))),
     "shared key": (_open, _changing(lambda scene, number: scene.change(fields={'"a"': f"1{number}"}))),
@@ -101,7 +107,10 @@ REQUESTS: dict[str, tuple[Verb, ...]] = {
 
 
 def list_orders(sizes: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """Yield every order in which requests of so many verbs each can be mixed, as numbers of requests."""
+    """Yield every order of the calls of several requests. An order is a sequence of the requests' numbers.
+
+    :param sizes: the number of calls of each request
+    """
     if not any(sizes):
         yield ()
     for number, size in enumerate(sizes):
@@ -111,13 +120,13 @@ def list_orders(sizes: Sequence[int]) -> Iterator[tuple[int, ...]]:
 
 
 def list_plays() -> Iterator[tuple[tuple[str, ...], tuple[int, ...]]]:
-    """Yield every three requests, and every order of their verbs."""
+    """Yield every three kinds of requests, with every order of their calls."""
     for names in combinations_with_replacement(REQUESTS, 3):
         yield from ((names, order) for order in list_orders([len(REQUESTS[name]) for name in names]))
 
 
 def play(store: Store, scene: Scene, names: Sequence[str], order: Sequence[int]) -> list[object]:
-    """Play three requests in an order; return every answer, and what is there at the end."""
+    """Run the calls of three requests in an order. Return all results, and the records at the end."""
     assert store.create(scene.handle, scene.record)
     done: Counter[int] = Counter()
     answers: list[object] = []
@@ -131,13 +140,25 @@ def play(store: Store, scene: Scene, names: Sequence[str], order: Sequence[int])
 
 
 class StoreModel:
-    """Inherit the test that plays all orders, for pytest; beside :class:`~handstamp.testing.StoreContract`."""
+    """A pytest test of every order in which three requests can overlap. Inherit it like :class:`StoreContract`.
 
-    #: Of so many orders one is played: a database takes minutes for all of them.
+    :cvar one_of: run only one of this many orders; a database takes minutes for all of them
+
+    >>> import pytest
+    >>> from handstamp.stores import MemoryStore
+    >>> class TestOrders(StoreModel):
+    ...     one_of = 100
+    ...
+    ...     @pytest.fixture
+    ...     def store(self):
+    ...         return MemoryStore()
+    >>> TestOrders().test_every_order(MemoryStore())
+    """
+
     one_of = 1
 
     def test_every_order(self, store: Store) -> None:
-        """Whatever three requests do in whatever order, every answer and the outcome are those of the laws."""
+        """Whatever three requests do in whatever order, all results and the final records follow the rules."""
         for names, order in list(list_plays())[:: self.one_of]:
             scene = make_scene()
             found, expected = (play(each, scene, names, order) for each in (store, ModelStore()))

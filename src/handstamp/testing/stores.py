@@ -1,4 +1,4 @@
-"""The laws of a store, as tests that any store inherits."""
+"""StoreContract: the rules of a store, as tests that the tests of any store inherit."""
 
 from __future__ import annotations
 
@@ -15,31 +15,34 @@ _T = TypeVar("_T")
 
 
 class StoreContract(ChangeLaws, FindingLaws):
-    """Inherit the laws of :class:`handstamp.stores.Store`, for pytest.
+    """The pytest tests of the rules of :class:`handstamp.stores.Store`. Inherit them to test a store.
 
-    A subclass whose name begins with ``Test`` has a fixture ``store``, and says how a record is damaged:
+    The name of the subclass begins with ``Test``. It has a fixture ``store``, and a method ``damage`` that replaces the
+    record under a handle by a value that is not a record. Each test uses new handles and new owners, so tests may share
+    a database. All records end within hours of the current time.
 
-    .. code-block:: python
+    :cvar writers: the number of threads in tests of concurrent calls
+    :cvar writes: the number of calls of each thread
 
-        class TestMyStore(StoreContract):
-            @pytest.fixture
-            def store(self):
-                return MyStore(...)
-
-            def damage(self, store, handle):
-                ...  # put something there that is no record
-
-    Handles and owners are new in each test, so that the store behind may be shared. Records end within hours of now.
+    >>> import pytest
+    >>> from handstamp.stores import MemoryStore
+    >>> class TestMyStore(StoreContract):
+    ...     @pytest.fixture
+    ...     def store(self):
+    ...         return MemoryStore()
+    ...
+    ...     def damage(self, store, handle):
+    ...         store._records[handle] = "junk"
+    >>> TestMyStore().test_damaged_is_an_error(MemoryStore())
     """
 
-    #: Writers at once, and what each of them writes.
     writers = 8
     writes = 10
 
-    # -- many at once
+    # -- concurrent calls
 
     def test_writers_lose_nothing(self, store: Store) -> None:
-        """Concurrent writes to different fields of one record are all kept."""
+        """Concurrent writes to different fields of one record are all saved."""
         record = make_record(fields={})
         handle = keep(store, record)
 
@@ -52,7 +55,7 @@ class StoreContract(ChangeLaws, FindingLaws):
         assert store.load(handle) == record._replace(fields=names)
 
     def test_one_renews(self, store: Store) -> None:
-        """Of several that replace one hash at once, one succeeds, and its hash holds."""
+        """Of several concurrent changes of the hash, exactly one succeeds, and its hash is saved."""
         record = make_record()
         handle = keep(store, record)
         hashes = [make_hash() for _ in range(self.writers)]
@@ -61,7 +64,7 @@ class StoreContract(ChangeLaws, FindingLaws):
         assert store.load(handle) == record._replace(hash=hashes[done.index(True)])
 
     def test_one_creates(self, store: Store) -> None:
-        """Of several that create one record at once, one succeeds."""
+        """Of several concurrent calls that create a record under one handle, exactly one succeeds."""
         handle = make_handle()
         records = [make_record(fields={'"n"': str(number)}) for number in range(self.writers)]
         done = self._at_once(lambda n: store.create(handle, records[n]))
@@ -69,7 +72,7 @@ class StoreContract(ChangeLaws, FindingLaws):
         assert store.load(handle) == records[done.index(True)]
 
     def test_ended_stays_ended(self, store: Store) -> None:
-        """However writes overlap a delete, the record is gone afterwards, and no write succeeds after it."""
+        """After a delete among concurrent writes, the record is gone, and no later write succeeds."""
         record = make_record(owner=make_owner())
         handle = keep(store, record)
 
