@@ -15,8 +15,9 @@ from typing import Any
 
 from handstamp import SessionEnded
 from handstamp.serverside import ServerSideSessionInterface
+from tests.support.databases import DATABASES
 
-from .servers import DATABASES, running
+from .servers import running
 from .visitors import SITES, Visitor, end
 
 PATIENCE = 60  # seconds

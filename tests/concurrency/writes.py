@@ -8,7 +8,9 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from .servers import DATABASES, running
+from tests.support.databases import DATABASES
+
+from .servers import running
 from .visitors import SITES, Visitor
 
 

@@ -20,11 +20,11 @@ import itsdangerous
 import webob
 
 import handstamp
+from tests.support.paths import EXAMPLES, TESTS
 
-ROOT = Path(__file__).parents[2]
 #: Where the application, the example that it serves, and handstamp itself are found.
-FRAMEWORKS = ROOT / "examples" / "frameworks"
-PATHS = [ROOT / "tests", FRAMEWORKS]
+FRAMEWORKS = EXAMPLES / "frameworks"
+PATHS = [TESTS, FRAMEWORKS]
 APP = "live.application:application"
 PATIENCE = 30  # seconds for a server to come up on a busy machine
 LEAVE = 10  # seconds for it to end
@@ -238,7 +238,7 @@ def prepare_apache(directory: Path, port: int) -> str | None:
         shutil.copytree(
             Path(str(package.__file__)).parent, code / package.__name__, ignore=shutil.ignore_patterns("__pycache__")
         )
-    shutil.copytree(ROOT / "tests" / "live", code / "live", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(TESTS / "live", code / "live", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(FRAMEWORKS / "plain.py", code)
     (directory / "log").touch()
     config = APACHE_CONFIG.format(directory=directory, port=port, modules=MODULES)
