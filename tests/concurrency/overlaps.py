@@ -18,7 +18,7 @@ from handstamp.serverside import ServerSideSessionInterface
 from tests.support.databases import DATABASES
 
 from .servers import running
-from .visitors import SITES, Visitor, end
+from .sites import SITES, Client, end
 
 PATIENCE = 60  # seconds
 
@@ -32,7 +32,7 @@ class Overlap:
     """
 
     def __init__(self, name: str, url: str) -> None:
-        self.slow, self.fast = Visitor(SITES[name], url), Visitor(SITES[name], url)
+        self.slow, self.fast = Client(SITES[name], url), Client(SITES[name], url)
         self.results: Counter[str] = Counter()
         self._pool = ThreadPoolExecutor(2)
 

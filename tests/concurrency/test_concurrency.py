@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.concurrency import overlaps, throughput, writes
-from tests.concurrency.visitors import Visitor, handstamp
+from tests.concurrency.sites import Client, handstamp
 from tests.support.missing_programs import need
 from tests.support.redis_servers import run_redis
 
@@ -27,7 +27,7 @@ def test_writes(url: str) -> None:
 
 def test_writes_are_counted(url: str) -> None:
     """The count sees what is lost: a key that was acknowledged and is not there."""
-    visitor = Visitor(handstamp, url)
+    visitor = Client(handstamp, url)
     visitor.visit(lambda session: session.update(a=1, b=2))
     assert writes.find_lost(visitor, ["a", "b"]) == []
     assert writes.find_lost(visitor, ["a", "lost", "b"]) == ["lost"]

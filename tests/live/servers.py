@@ -6,10 +6,8 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -21,12 +19,12 @@ import webob
 
 import handstamp
 from tests.support.paths import EXAMPLES, TESTS
+from tests.support.processes import find_ports, wait_for
 
 #: Where the application, the example that it serves, and handstamp itself are found.
 FRAMEWORKS = EXAMPLES / "frameworks"
 PATHS = [TESTS, FRAMEWORKS]
 APP = "live.application:application"
-PATIENCE = 30  # seconds for a server to come up on a busy machine
 LEAVE = 10  # seconds for it to end
 KEY = "the key of the servers, no secret"
 
@@ -116,13 +114,6 @@ def find_missing(name: str) -> str:
 # -- starting and stopping --------------------------------------------------------------------------------------------
 
 
-def find_free_port() -> int:
-    """Find a port on the loopback interface that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 @contextmanager
 def serve(
     name: str,
@@ -140,7 +131,7 @@ def serve(
     :param trace: a command that runs the server's command as its child
     :raises RuntimeError: holds what the server said when it did not come up
     """
-    port = find_free_port()
+    (port,) = find_ports(1)
     places = {"port": str(port), "app": app, "apache": str(APACHE), "directory": str(directory)}
     *first, last = SERVERS[name].command
     command = [*trace, *(part.format(**places) for part in (*first, *options, last))]
@@ -188,19 +179,6 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         # A parent was seen to wait for its worker without end. How servers end is not what is tested.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until a server listens."""
-    deadline = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            time.sleep(0.02)
-        else:
-            return
-    raise RuntimeError(f"{process.args!r} does not listen:\n{log.read_text(errors='replace')}")
 
 
 # -- Apache -----------------------------------------------------------------------------------------------------------

@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar, overload
 
-from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import BadData, Signer, TimestampSigner, URLSafeTimedSerializer
 
 from handstamp import SecureCookieSessionInterface, payload
 from handstamp._cookie_based import CookieSessionInterface
 
 from .constants import KEY, START
-from .missing_programs import need
 
 Key = str | bytes
 AnyInterface = TypeVar("AnyInterface", bound=CookieSessionInterface[Any])
@@ -58,6 +57,9 @@ class Kind(Protocol):
 # -- signed: stock itsdangerous ---------------------------------------------------------------------------------------
 
 
+SIGNER: Any = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+
+
 class _Text:
     """A serializer for itsdangerous that leaves text as it is."""
 
@@ -75,7 +77,7 @@ def stock_serializer(
 ) -> URLSafeTimedSerializer:
     """Return the itsdangerous serializer, stock but for its clock, that signs and opens the payload's text."""
 
-    class Signer(TimestampSigner):
+    class FixedSigner(TimestampSigner):
         def get_timestamp(self) -> int:
             return int(at)
 
@@ -83,9 +85,14 @@ def stock_serializer(
         list[Any](keys) or KEY,  # of str and of bytes at once, which the annotation leaves out
         salt=salt or f"handstamp.signed:{len(name)}:{name}",
         serializer=_Text,
-        signer=Signer,
-        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+        signer=FixedSigner,
+        signer_kwargs=SIGNER,
     )
+
+
+def make_signer(key: Key, salt: str) -> Signer:
+    """Return the itsdangerous signer, stock and without a time of its own."""
+    return Signer(key, salt, **SIGNER)
 
 
 class Signed:
@@ -125,7 +132,7 @@ class Encrypted:
 
     def seal(self, content: bytes, at: float, key: Key, salt: str) -> str:
         nonce = os.urandom(12)
-        box = self._cipher(key, salt).encrypt(nonce, int(at).to_bytes(8) + content, salt.encode())
+        box = make_cipher(key, salt).encrypt(nonce, int(at).to_bytes(8) + content, salt.encode())
         return encode(nonce + box).decode()
 
     def open(self, token: str, keys: tuple[Key, ...], salt: str) -> str:
@@ -139,17 +146,18 @@ class Encrypted:
 
     def _open(self, token: str, key: Key, salt: str) -> str:
         sealed = decode(token)
-        content: bytes = self._cipher(key, salt).decrypt(sealed[:12], sealed[12:], salt.encode())
+        content: bytes = make_cipher(key, salt).decrypt(sealed[:12], sealed[12:], salt.encode())
         return content[8:].rpartition(b"\x80")[0].decode()
 
-    @staticmethod
-    def _cipher(key: Key, salt: str) -> Any:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
-        from cryptography.hazmat.primitives.hashes import SHA256
-        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-        secret = key.encode() if isinstance(key, str) else key
-        return AESGCMSIV(HKDF(SHA256(), 32, salt=None, info=salt.encode()).derive(secret))
+def make_cipher(key: Key, salt: str) -> Any:
+    """Return what encrypts and decrypts under a key, for the purpose and the name in the salt."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    secret = key.encode() if isinstance(key, str) else key
+    return AESGCMSIV(HKDF(SHA256(), 32, salt=None, info=salt.encode()).derive(secret))
 
 
 # -- the one that is tested -------------------------------------------------------------------------------------------
@@ -168,6 +176,8 @@ def current() -> Kind:
 def testing(name: str) -> Iterator[Kind]:
     """Have what the tests make be of a kind."""
     if name == "encrypted":
+        from .missing_programs import need  # brings pytest, which the fuzzer does without
+
         need("cryptography")
     _current.append(KINDS[name]())
     try:

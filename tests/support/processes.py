@@ -64,8 +64,11 @@ def wait_until(is_so: Callable[[], bool], problem: str) -> None:
         time.sleep(0.05)
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a program listens."""
+def wait_for(port: int, process: subprocess.Popen[bytes], log: Path | None = None) -> None:
+    """Wait until a program listens.
+
+    :param log: what the program said, for the error if it does not
+    """
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
         try:
@@ -74,4 +77,5 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.02)
         else:
             return
-    raise RuntimeError(f"{process.args!r} does not listen")
+    said = log.read_text(errors="replace") if log else ""
+    raise RuntimeError(f"{process.args!r} does not listen\n{said}")

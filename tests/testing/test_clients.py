@@ -91,7 +91,7 @@ def wrap(interface: SessionInterface, **settings: Any) -> SessionMiddleware:
 # -- the clients ------------------------------------------------------------------------------------------------------
 
 
-class Visitor:
+class Client:
     """A client, and how it visits a page; clients without a network take any url."""
 
     def __init__(self, client: Any, get: Callable[[str], str], url: str = "", *, knows_url: bool = True) -> None:
@@ -101,48 +101,48 @@ class Visitor:
         self.extra = {} if knows_url else {"url": url}
 
 
-def use_webtest(middleware: Any, stack: ExitStack) -> Visitor:
+def use_webtest(middleware: Any, stack: ExitStack) -> Client:
     client = webtest.TestApp(middleware)
-    return Visitor(client, lambda path: str(client.get(path).text), "http://localhost")
+    return Client(client, lambda path: str(client.get(path).text), "http://localhost")
 
 
-def use_webtest_elsewhere(middleware: Any, stack: ExitStack) -> Visitor:
+def use_webtest_elsewhere(middleware: Any, stack: ExitStack) -> Client:
     client = webtest.TestApp(middleware, {"HTTP_HOST": "www.example.com:444", "wsgi.url_scheme": "https"})
-    return Visitor(client, lambda path: str(client.get(path).text), "https://www.example.com:444")
+    return Client(client, lambda path: str(client.get(path).text), "https://www.example.com:444")
 
 
-def use_werkzeug(middleware: Any, stack: ExitStack) -> Visitor:
+def use_werkzeug(middleware: Any, stack: ExitStack) -> Client:
     client = werkzeug.test.Client(middleware)
-    return Visitor(client, lambda path: client.get(path).text, "http://localhost")
+    return Client(client, lambda path: client.get(path).text, "http://localhost")
 
 
-def use_flask(middleware: Any, stack: ExitStack) -> Visitor:
+def use_flask(middleware: Any, stack: ExitStack) -> Client:
     site = flask.Flask(__name__)
     site.wsgi_app = middleware  # type: ignore[method-assign]  # as Flask's manual says
     client = site.test_client()
-    return Visitor(client, lambda path: client.get(path).text, "http://localhost")
+    return Client(client, lambda path: client.get(path).text, "http://localhost")
 
 
-def use_httpx(middleware: Any, stack: ExitStack) -> Visitor:
+def use_httpx(middleware: Any, stack: ExitStack) -> Client:
     transport = httpx.WSGITransport(middleware)
     client = stack.enter_context(httpx.Client(transport=transport, base_url="https://www.example.com"))
-    return Visitor(client, lambda path: client.get(path).text, "https://www.example.com")
+    return Client(client, lambda path: client.get(path).text, "https://www.example.com")
 
 
-def use_requests(middleware: Any, stack: ExitStack) -> Visitor:
+def use_requests(middleware: Any, stack: ExitStack) -> Client:
     client = stack.enter_context(requests.Session())
     url = stack.enter_context(running(middleware))
-    return Visitor(client, lambda path: client.get(url + path, timeout=30).text, url, knows_url=False)
+    return Client(client, lambda path: client.get(url + path, timeout=30).text, url, knows_url=False)
 
 
-def use_jar(middleware: Any, stack: ExitStack) -> Visitor:
+def use_jar(middleware: Any, stack: ExitStack) -> Client:
     jar = CookieJar()
     client = webtest.TestApp(middleware, cookiejar=jar)
-    return Visitor(jar, lambda path: str(client.get(path).text), "http://localhost", knows_url=False)
+    return Client(jar, lambda path: str(client.get(path).text), "http://localhost", knows_url=False)
 
 
 USE = [use_webtest, use_webtest_elsewhere, use_werkzeug, use_flask, use_httpx, use_requests, use_jar]
-Make = Callable[..., Visitor]
+Make = Callable[..., Client]
 
 
 @pytest.fixture(params=USE)
@@ -159,7 +159,7 @@ def middleware(interface: SessionInterface) -> SessionMiddleware:
 
 
 @pytest.fixture
-def visitor(middleware: SessionMiddleware, make_visitor: Make) -> Visitor:
+def visitor(middleware: SessionMiddleware, make_visitor: Make) -> Client:
     """Each client in turn, with no cookie yet."""
     return make_visitor(middleware)
 
@@ -167,14 +167,14 @@ def visitor(middleware: SessionMiddleware, make_visitor: Make) -> Visitor:
 # -- every client, every kind of session ------------------------------------------------------------------------------
 
 
-def test_session_is_begun(visitor: Visitor, middleware: SessionMiddleware) -> None:
+def test_session_is_begun(visitor: Client, middleware: SessionMiddleware) -> None:
     """What a test writes, the application finds at the client's next visit."""
     with session_transaction(visitor.client, middleware, **visitor.extra) as session:
         session["user"] = "ada"
     assert visitor.get("/") == "ada 0"
 
 
-def test_session_goes_back_and_forth(visitor: Visitor, middleware: SessionMiddleware) -> None:
+def test_session_goes_back_and_forth(visitor: Client, middleware: SessionMiddleware) -> None:
     """What the application writes, a test finds and may change."""
     assert visitor.get("/visit") == "nobody 1"
     with session_transaction(visitor.client, middleware, **visitor.extra) as session:
@@ -183,7 +183,7 @@ def test_session_goes_back_and_forth(visitor: Visitor, middleware: SessionMiddle
     assert visitor.get("/visit") == "nobody 42"
 
 
-def test_nested_change(visitor: Visitor, middleware: SessionMiddleware) -> None:
+def test_nested_change(visitor: Client, middleware: SessionMiddleware) -> None:
     """A change inside of a value is kept."""
     for _ in range(2):
         with session_transaction(visitor.client, middleware, **visitor.extra) as session:
@@ -193,7 +193,7 @@ def test_nested_change(visitor: Visitor, middleware: SessionMiddleware) -> None:
 
 
 @pytest.mark.parametrize("end", ["clear", "invalidate"])
-def test_session_is_ended(visitor: Visitor, middleware: SessionMiddleware, end: str) -> None:
+def test_session_is_ended(visitor: Client, middleware: SessionMiddleware, end: str) -> None:
     """An emptied session takes its cookie with it."""
     visitor.get("/visit")
     with session_transaction(visitor.client, middleware, **visitor.extra) as session:
@@ -201,7 +201,7 @@ def test_session_is_ended(visitor: Visitor, middleware: SessionMiddleware, end: 
     assert visitor.get("/") == "nobody 0"
 
 
-def test_permanent(visitor: Visitor, middleware: SessionMiddleware) -> None:
+def test_permanent(visitor: Client, middleware: SessionMiddleware) -> None:
     """A session that outlives the browser is kept as well."""
     with session_transaction(visitor.client, middleware, **visitor.extra) as session:
         session.permanent = True
@@ -209,7 +209,7 @@ def test_permanent(visitor: Visitor, middleware: SessionMiddleware) -> None:
         assert session.permanent
 
 
-def test_error_in_the_block(visitor: Visitor, middleware: SessionMiddleware) -> None:
+def test_error_in_the_block(visitor: Client, middleware: SessionMiddleware) -> None:
     """If the block fails, nothing is saved, and the error is seen."""
     visitor.get("/visit")
     with (
@@ -250,7 +250,7 @@ def test_below_a_path(interface: SessionInterface, make_visitor: Make) -> None:
     assert visitor.get("/club") == "nobody 0"
 
 
-def test_frozen_clock(visitor: Visitor, middleware: SessionMiddleware) -> None:
+def test_frozen_clock(visitor: Client, middleware: SessionMiddleware) -> None:
     """Client, application and test live by one clock; that of the jar is another."""
     with frozen(middleware, START) as clock:
         with session_transaction(visitor.client, middleware, **visitor.extra) as session:
@@ -259,7 +259,7 @@ def test_frozen_clock(visitor: Visitor, middleware: SessionMiddleware) -> None:
         assert visitor.get("/") == "ada 0"
 
 
-def test_url_of_a_page(visitor: Visitor, middleware: SessionMiddleware) -> None:
+def test_url_of_a_page(visitor: Client, middleware: SessionMiddleware) -> None:
     """The url may be that of any page there."""
     with session_transaction(visitor.client, middleware, url=f"{visitor.url}/some/page?a=1") as session:
         session["user"] = "ada"
