@@ -407,61 +407,6 @@ def _nothing(session: Any) -> None:
     pass
 
 
-VARY: list[tuple[str, Callable[[Any], object], bool, list[str], list[str]]] = [
-    ("untouched", _nothing, False, [], []),
-    ("asked for accessed", lambda s: s.accessed, False, [], []),
-    ("asked for modified", lambda s: s.modified, False, [], []),
-    ("repr", repr, False, [], []),
-    ("get", lambda s: s.get("n"), False, ["Cookie"], []),
-    ("in", lambda s: "n" in s, False, ["Cookie"], []),
-    ("len", len, False, ["Cookie"], []),
-    ("bool", bool, False, ["Cookie"], []),
-    ("list", list, False, ["Cookie"], []),
-    ("==", lambda s: s == {}, False, ["Cookie"], []),
-    ("new", lambda s: s.new, False, ["Cookie"], []),
-    ("created", lambda s: s.created, False, ["Cookie"], []),
-    ("permanent", lambda s: s.permanent, False, ["Cookie"], []),
-    ("modified", lambda s: s.update(n=2), False, ["Cookie"], ["private"]),
-    ("renewed", lambda s: s.renew(), False, ["Cookie"], ["private"]),
-    ("refreshed", lambda s: s.get("n"), True, ["Cookie"], ["private"]),
-    ("old but untouched", _nothing, True, [], []),
-    ("deleted", _end, False, ["Cookie"], ["private"]),
-    ("cleared", lambda s: s.clear(), False, ["Cookie"], ["private"]),
-    ("discarded", lambda s: setattr(s, "modified", False), False, [], []),
-    ("changed and discarded", lambda s: (s.clear(), setattr(s, "modified", False)), False, ["Cookie"], []),
-    ("forced", lambda s: setattr(s, "modified", True), False, ["Cookie"], ["private"]),
-]
-
-
-@pytest.mark.parametrize(
-    ("action", "is_old", "vary", "cache_control"), [row[1:] for row in VARY], ids=[r[0] for r in VARY]
-)
-def test_tells_caches(action: Callable[[Any], object], is_old: bool, vary: list[str], cache_control: list[str]) -> None:
-    """Vary is said exactly if the session was touched, and private exactly with a Set-Cookie of ours."""
-    site = Site()
-    site.visit(_write)
-    site.clock.tick(2 * DAY if is_old else 0)
-    answer = site.visit(action)
-    assert (answer.every("Vary"), answer.every("Cache-Control")) == (vary, cache_control)
-    assert len(answer.cookies) == len(cache_control)
-
-
-@pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        ([("Vary", "Accept")], ["Accept, Cookie"]),
-        ([("vary", "accept, cookie")], ["accept, cookie"]),
-        ([("Vary", "*")], ["*"]),
-        ([("Vary", "Accept"), ("Vary", "Origin")], ["Accept", "Origin, Cookie"]),
-        ([], ["Cookie"]),
-    ],
-    ids=str,
-)
-def test_merges_vary(said: list[tuple[str, str]], expected: list[str]) -> None:
-    """Vary is merged with what the application says, never said twice, and ``*`` says it all."""
-    assert Site(headers=TEXT + said).visit(_write).every("Vary") == expected
-
-
 @pytest.mark.parametrize("said", ["no-store", "private, max-age=60", "no-cache", "max-age=60"])
 def test_leaves_cache_control(said: str, caplog: pytest.LogCaptureFixture) -> None:
     """What the application says about caching stays."""

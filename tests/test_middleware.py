@@ -34,7 +34,6 @@ from handstamp import (
     SessionMixin,
     SessionUnavailable,
     Settings,
-    SettingsError,
 )
 from tests.support.constants import KEY, SETTINGS
 from tests.support.cookie_kinds import make_interface, stamp, unstamp
@@ -993,12 +992,6 @@ def test_ready_settings() -> None:
     """Ready settings are taken as they are."""
     settings = Settings(SETTINGS)
     assert SessionMiddleware(returning([]), settings).settings is settings
-
-
-def test_bad_settings() -> None:
-    """A wrong setting is an error when the middleware is made, not at a request."""
-    with pytest.raises(SettingsError, match="SESSION_COOKIE_HTTPONLY"):
-        wrap(returning([]), SESSION_COOKIE_HTTPONLY="no")
 
 
 def test_interface_assigned_later() -> None:

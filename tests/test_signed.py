@@ -472,11 +472,6 @@ def test_fallback_untouched() -> None:
     assert site.visit(lambda s: None, **_with(stamp({"n": 1}, key=OLD_KEY))).cookies == []
 
 
-def test_dropped_key() -> None:
-    """A key taken off the list opens nothing from then on."""
-    assert Site().visit(dict, **_with(stamp({"n": 1}, key=OLD_KEY))).result == {}
-
-
 def test_bytes_key() -> None:
     """A key of bytes is the same key as its text."""
     assert Site({"SECRET_KEY": KEY.encode()}).visit(dict, **_with(stamp({"n": 1}))).result == {"n": 1}

@@ -289,8 +289,3 @@ def test_extras() -> None:
     assert isinstance(extras, dict)
     brought = {extra: names_in(requirements) for extra, requirements in extras.items()}
     assert brought == {"encryption": ["cryptography"], "redis": ["redis"], "sqlalchemy": ["sqlalchemy"]}
-
-
-def test_manual_stays_short() -> None:
-    """The README has at most 400 lines."""
-    assert len((ROOT / "README.rst").read_text(encoding="utf-8").splitlines()) <= 400

@@ -52,6 +52,12 @@ DEEDS = {
     "deleted": Deed(lambda s: s.clear(), is_written=True),
     "invalidated": Deed(lambda s: s.invalidate(), is_written=True),
     "renewed": Deed(lambda s: s.renew(), is_written=True),
+    "asked for accessed": Deed(lambda s: s.accessed, varies=False),
+    "asked for modified": Deed(lambda s: s.modified, varies=False),
+    "shown": Deed(repr, varies=False),
+    "discarded": Deed(lambda s: setattr(s, "modified", False), varies=False),
+    "changed and discarded": Deed(lambda s: (s.clear(), setattr(s, "modified", False))),
+    "forced": Deed(lambda s: setattr(s, "modified", True), is_written=True),
     "old key": Deed(lambda s: s.get("user"), is_written=True, key=OLD_KEY),
 }
 

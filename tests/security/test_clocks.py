@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from itertools import cycle
 from typing import Any
 
 import pytest
-from webob import Request
 
-from handstamp import RejectReason, SecureCookieSessionInterface, Settings
+from handstamp import RejectReason
 from handstamp.testing import FrozenClock
 from tests.support.constants import HOUR, KEY, MINUTE, OLD_KEY, START
 from tests.support.cookie_kinds import make_interface
+from tests.support.rejections import RememberingInterface
 from tests.support.site import Action, Site
 from tests.support.visitor import Visitor
 from tests.support.wsgi import Answer
@@ -30,22 +29,11 @@ LIMITS = {
 }
 
 
-class Watching(SecureCookieSessionInterface):
-    """Keep a note of every cookie that was refused."""
-
-    @cached_property
-    def refused(self) -> list[RejectReason]:
-        return []
-
-    def cookie_rejected(self, settings: Settings, request: Request, reason: RejectReason) -> None:
-        self.refused.append(reason)
-
-
 class Fleet:
     """Machines with a clock each, and one browser that visits now this, now that one."""
 
     def __init__(self, *skews: int, **settings: Any) -> None:
-        self.watching = [make_interface(Watching) for _ in skews]
+        self.watching = [make_interface(RememberingInterface) for _ in skews]
         self.machines = [
             Site({**LIMITS, **settings}, interface, clock=FrozenClock(START + skew))
             for skew, interface in zip(skews, self.watching, strict=True)
@@ -65,9 +53,9 @@ class Fleet:
         return self.machines[machine].visit(action)
 
     @property
-    def refused(self) -> list[RejectReason]:
-        """What any of the machines has refused."""
-        return [reason for interface in self.watching for reason in interface.refused]
+    def rejected(self) -> list[RejectReason]:
+        """What any of the machines has rejected."""
+        return [reason for interface in self.watching for reason in interface.rejected]
 
 
 def _read(session: Any) -> Any:
@@ -101,7 +89,7 @@ def test_an_hour_of_visits(skew: int) -> None:
         assert fleet.visit(turn, _read).result == written
         fleet.visit(turn, action)
         written += action is _count
-    assert (fleet.visit(0, _read).result, fleet.refused) == (written, [])
+    assert (fleet.visit(0, _read).result, fleet.rejected) == (written, [])
     assert written > 30
 
 
@@ -111,7 +99,7 @@ def test_beyond_a_minute(skew: int) -> None:
     fleet = Fleet(0, skew)
     ahead, behind = (1, 0) if skew > 0 else (0, 1)
     fleet.visit(ahead, lambda session: session.update(n=0))
-    assert (fleet.visit(behind, _read).result, fleet.refused) == (None, [RejectReason.FUTURE])
+    assert (fleet.visit(behind, _read).result, fleet.rejected) == (None, [RejectReason.FUTURE])
 
 
 @pytest.mark.parametrize("permanent", [False, True])
@@ -122,9 +110,9 @@ def test_idle_limit_is_exact(skew: int, permanent: bool) -> None:
     fleet = Fleet(0, skew, **limits)
     fleet.visit(0, lambda session: (session.update(n=0), setattr(session, "permanent", permanent)))
     fleet.advance((2 * IDLE if permanent else IDLE) - skew)
-    assert (fleet.visit(1, _read).result, fleet.refused) == (0, [])
+    assert (fleet.visit(1, _read).result, fleet.rejected) == (0, [])
     fleet.advance(1)
-    assert (fleet.visit(1, _read).result, fleet.refused) == (None, [RejectReason.IDLE])
+    assert (fleet.visit(1, _read).result, fleet.rejected) == (None, [RejectReason.IDLE])
 
 
 @pytest.mark.parametrize("skew", [-60, -59, -1, 0, 1, 59, 60])
@@ -136,9 +124,9 @@ def test_absolute_limit_is_exact(skew: int) -> None:
         fleet.advance(MINUTE)
         fleet.visit(0, _count)
     fleet.advance(2 * MINUTE - skew)
-    assert (fleet.visit(1, _read).result, fleet.refused) == (ABSOLUTE // MINUTE - 2, [])
+    assert (fleet.visit(1, _read).result, fleet.rejected) == (ABSOLUTE // MINUTE - 2, [])
     fleet.advance(1)
-    assert (fleet.visit(1, _read).result, fleet.refused) == (None, [RejectReason.ABSOLUTE])
+    assert (fleet.visit(1, _read).result, fleet.rejected) == (None, [RejectReason.ABSOLUTE])
 
 
 @pytest.mark.parametrize("skew", [-60, -59, -1, 0, 1, 59, 60])
@@ -169,9 +157,9 @@ def test_a_clock_that_is_set_back() -> None:
     fleet = Fleet(0)
     fleet.visit(0, lambda session: session.update(n=0))
     fleet.advance(-60)
-    assert (fleet.visit(0, _read).result, fleet.refused) == (0, [])
+    assert (fleet.visit(0, _read).result, fleet.rejected) == (0, [])
     fleet.visit(0, _count)
     fleet.advance(IDLE)
     assert fleet.visit(0, _read).result == 1
     fleet.advance(IDLE + 1)
-    assert (fleet.visit(0, _read).result, fleet.refused) == (None, [RejectReason.IDLE])
+    assert (fleet.visit(0, _read).result, fleet.rejected) == (None, [RejectReason.IDLE])

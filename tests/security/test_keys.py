@@ -6,12 +6,12 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from webob import Request
 
-from handstamp import RejectReason, SecureCookieSessionInterface, Settings
+from handstamp import RejectReason
 from handstamp.testing import FrozenClock
 from tests.support.constants import KEY, OLD_KEY, START
 from tests.support.cookie_kinds import Kind, make_interface, stamp, unstamp
+from tests.support.rejections import RememberingInterface
 from tests.support.site import Site
 from tests.support.visitor import Visitor
 from tests.support.wsgi import Answer
@@ -28,26 +28,17 @@ PROMOTED: dict[str, Any] = {"SECRET_KEY": NEW, "SECRET_KEY_FALLBACKS": [OLD]}
 DROPPED: dict[str, Any] = {"SECRET_KEY": NEW}
 
 
-class Watching(SecureCookieSessionInterface):
-    """Keep a note of every cookie that was refused."""
-
-    refused: list[RejectReason]
-
-    def cookie_rejected(self, settings: Settings, request: Request, reason: RejectReason) -> None:
-        self.refused.append(reason)
-
-
 class Fleet:
     """Machines that share their visitors, each with settings of its own."""
 
     def __init__(self) -> None:
-        self.refused: list[RejectReason] = []
+        self.rejected: list[RejectReason] = []
         self.clock = FrozenClock(START)
         self.machines = [self._start(BEFORE) for _ in range(MACHINES)]
 
     def _start(self, settings: dict[str, Any]) -> Site:
-        interface = make_interface(Watching)
-        interface.refused = self.refused
+        interface = make_interface(RememberingInterface)
+        interface.rejected = self.rejected
         return Site(settings, interface, clock=self.clock)
 
     def update(self, machine: int, settings: dict[str, Any]) -> None:
@@ -111,7 +102,7 @@ def test_nobody_is_logged_out(add: tuple[int, ...], promote: tuple[int, ...], dr
             for round_trip, reader, writer in zip(ORDERS, readers, writers, strict=False):
                 reader.go_round(round_trip, write=False)
                 writer.go_round(round_trip, write=True)
-    assert fleet.refused == []
+    assert fleet.rejected == []
     assert [writer.written for writer in writers] == [3 * MACHINES * MACHINES] * MACHINES
 
 
@@ -124,7 +115,7 @@ def test_whoever_stays_away_is_logged_out_by_the_drop_alone(order: tuple[int, ..
         for machine in order:
             fleet.update(machine, settings)
         assert fleet.visit(order[0], visitor.visitor, _read).result == expected
-    assert fleet.refused == [RejectReason.BAD_SIGNATURE]
+    assert fleet.rejected == [RejectReason.BAD_SIGNATURE]
 
 
 @each_order
@@ -181,7 +172,7 @@ def test_adding_comes_first() -> None:
     fleet.update(0, PROMOTED)
     assert fleet.visit(0, visitor.visitor, _read).result == 0
     assert fleet.visit(1, visitor.visitor, _read).result is None
-    assert fleet.refused == [RejectReason.BAD_SIGNATURE]
+    assert fleet.rejected == [RejectReason.BAD_SIGNATURE]
 
 
 def test_two_rotations_at_once() -> None:

@@ -7,7 +7,6 @@ looks at each character a fixed number of times is shown beside the finder's oth
 from __future__ import annotations
 
 import hashlib
-import sys
 from typing import Any, ClassVar, Self
 
 import pytest
@@ -16,6 +15,7 @@ from webob import Request
 from handstamp import SecureCookieSessionInterface, Settings
 from handstamp.testing import FrozenClock
 from tests.support import cookie_kinds
+from tests.support.call_counts import count_calls
 from tests.support.clock import on_clock
 from tests.support.constants import DAY, OLD_KEY, SETTINGS, START
 from tests.support.cookie_kinds import stamp
@@ -84,19 +84,9 @@ def measure(header: str, interface: SecureCookieSessionInterface | None = None) 
     request = Request({"HTTP_COOKIE": header})
     session = interface.open_session(READY, request)
     interface.get_codec(READY, "session")
-    calls, CountingHash.total = 0, 0
-
-    def count(frame: object, event: str, argument: object) -> None:
-        nonlocal calls
-        calls += event in ("call", "c_call")
-
-    previous = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        found = bool(session)
-    finally:
-        sys.setprofile(previous)
-    return calls, CountingHash.total, found
+    CountingHash.total = 0
+    calls = count_calls(lambda: bool(session))
+    return calls, CountingHash.total, bool(session)
 
 
 @pytest.mark.parametrize("piece", JUNK.values(), ids=JUNK)

@@ -5,12 +5,12 @@ Nothing raises, and work and memory stay within bounds that do not depend on wha
 
 from __future__ import annotations
 
-import sys
 import tracemalloc
 import zlib
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from handstamp._cookies import MAX_COOKIE_BYTES
 from handstamp._tokens import MAX_PAYLOAD_BYTES
 from handstamp.testing import FrozenClock
 from tests.support import cookie_kinds
+from tests.support.call_counts import count_calls
 from tests.support.clock import on_clock
 from tests.support.constants import SETTINGS, START
 from tests.support.cookie_kinds import sign, stock_serializer
@@ -247,23 +248,6 @@ def read(token: str) -> dict[str, Any]:
     return dict(INTERFACE.open_session(READY, request) or {})
 
 
-def count_calls(token: str) -> int:
-    """Return how many functions, of Python and of C, are called to read a session."""
-    calls = 0
-
-    def count(frame: object, event: str, argument: object) -> None:
-        nonlocal calls
-        calls += event in ("call", "c_call")
-
-    previous = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        read(token)
-    finally:
-        sys.setprofile(previous)
-    return calls
-
-
 def measure_peak(token: str) -> int:
     """Return how many bytes are held at most while a session is read."""
     tracemalloc.start()
@@ -281,7 +265,7 @@ def test_work_is_linear(grow: Callable[[int], str]) -> None:
         sign(grow(length))
         for length in (MAX_PAYLOAD_BYTES // 4 - 100, MAX_PAYLOAD_BYTES - 100, MAX_PAYLOAD_BYTES + 10_000)
     ]
-    small, large, beyond = map(count_calls, sealed)
+    small, large, beyond = (count_calls(partial(read, token)) for token in sealed)
     assert large <= 4.1 * small
     assert large <= 3 * MAX_PAYLOAD_BYTES
     assert beyond < 200
