@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from webob import Request
 from handstamp import SecureCookieSessionInterface, SessionInterface, SessionMiddleware, SettingsError
 from handstamp.encrypted import EncryptedCookieSessionInterface
 from tests.support.constants import KEY
+from tests.support.http_client import forward_to
 from tests.support.visitor import Visitor
 from tests.support.wsgi import serve
 
@@ -236,19 +236,9 @@ def read_port(pserve: subprocess.Popen[str]) -> int:
     pytest.fail("pserve ended:\n" + "".join(said))
 
 
-def visit(port: int, cookie: str = "") -> tuple[str, str]:
-    """Return what the server answers, and its cookie."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.request("GET", "/", headers={"Cookie": cookie} if cookie else {})
-        response = connection.getresponse()
-        return response.read().decode(), response.headers["Set-Cookie"]
-    finally:
-        connection.close()
-
-
 def test_pserve(port: int) -> None:
     """``pserve`` runs a Pyramid application with sessions that are configured by its ini file."""
-    text, line = visit(port)
-    assert (text, line.startswith("stamp="), "HttpOnly" in line) == ("1", True, False)
-    assert visit(port, line.partition(";")[0])[0] == "2"
+    visitor = Visitor(forward_to(port))
+    first = visitor.get()
+    assert (first.text, first.cookie.startswith("stamp="), "HttpOnly" in first.cookie) == ("1", True, False)
+    assert visitor.get().text == "2"

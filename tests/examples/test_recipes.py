@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from wsgiref.types import WSGIApplication
@@ -30,6 +24,8 @@ from handstamp import SecureCookieSessionInterface, SessionInterface, SessionMid
 from handstamp.testing import FrozenClock
 from tests.support.clock import on_clock
 from tests.support.constants import DAY, HOUR, KEY
+from tests.support.example_programs import run_example
+from tests.support.http_client import forward_to
 from tests.support.paths import ROOT
 from tests.support.visitor import Visitor
 from tests.support.wsgi import Answer
@@ -395,28 +391,6 @@ def test_every_recipe_is_told() -> None:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_runs(path: Path) -> None:
     """A recipe runs as the text says."""
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        port = reserved.getsockname()[1]
-    environ = {**os.environ, "SECRET_KEY": KEY, "PORT": str(port), "PYTHONWARNINGS": "ignore"}
-    program = subprocess.Popen([sys.executable, str(path)], env=environ, stderr=subprocess.PIPE)
-    try:
-        host = "acme.localhost" if path.stem == "tenants" else "127.0.0.1"
-        assert ask(program, port, {"Host": host}) == 200
-    finally:
-        program.kill()
-        program.communicate()
-
-
-def ask(program: subprocess.Popen[bytes], port: int, headers: dict[str, str]) -> int:
-    """Visit a program as soon as it listens, and return the status."""
-    for _ in range(2000):
-        assert program.poll() is None, program.communicate()[1].decode()
-        connection = HTTPConnection("127.0.0.1", port, timeout=60)
-        try:
-            connection.request("GET", "/", headers=headers)
-            return connection.getresponse().status
-        except ConnectionRefusedError:
-            time.sleep(0.02)
-        finally:
-            connection.close()
-    raise AssertionError("it does not listen")
+    host = "acme.localhost" if path.stem == "tenants" else "127.0.0.1"
+    with run_example(f"recipes/{path.name}") as port:
+        assert Visitor(forward_to(port), host=host).get().code == 200

@@ -245,6 +245,18 @@ def test_imports_of_tests_are_seen() -> None:
     assert list(find_names(ast.parse(source))) == ["tests.test_a", "tests.test_b.b", ".test_c", "test_d.d"]
 
 
+@pytest.mark.parametrize("name", ["Answer", "Site", "Visitor", "make_environ"])
+def test_one_of_each(name: str) -> None:
+    """What all tests need is defined once, in the support."""
+    places = [path for path in TEST_MODULES if name in find_definitions(ast.parse(path.read_text(encoding="utf-8")))]
+    assert [path.parent.name for path in places] == ["support"]
+
+
+def find_definitions(tree: ast.Module) -> set[str]:
+    """Return the names of the classes and functions of a module."""
+    return {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+
+
 MIRRORS = [path for folder in ("", "adapters", "stores", "testing") for path in (TESTS / folder).glob("test_*.py")]
 
 

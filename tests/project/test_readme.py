@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
-from wsgiref.validate import validator
+from wsgiref.types import WSGIApplication
 
 import docutils.core
 import pytest
@@ -29,7 +29,7 @@ from handstamp._settings import DEFAULTS
 from handstamp.encrypted import EncryptedCookieSessionInterface
 from tests.support.paths import ROOT
 from tests.support.redis_servers import run_redis
-from tests.support.wsgi import running
+from tests.support.wsgi import running, serve
 
 README = (ROOT / "README.rst").read_text()
 
@@ -59,20 +59,11 @@ def namespace() -> dict[str, Any]:
     return names
 
 
-def get(app: Any, cookie: str = "", path: str = "/") -> tuple[dict[str, str], bytes]:
+def get(app: WSGIApplication, cookie: str = "", path: str = "/") -> tuple[dict[str, str], bytes]:
     """Ask as a server does; environ_key has no dot here, so the validator stands outside only."""
-    request = Request.blank(path, headers={"Cookie": cookie} if cookie else {})
-    seen: list[Any] = []
-
-    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        seen[:] = [status, headers]
-        return lambda data: None
-
-    body = validator(app)(request.environ, start_response)
-    text = b"".join(body)
-    body.close()  # type: ignore[attr-defined]  # the validator's has one
-    assert seen[0] == "200 OK"
-    return dict(seen[1]), text
+    answer = serve(app, Request.blank(path, headers={"Cookie": cookie} if cookie else {}).environ)
+    assert answer.code == 200
+    return dict(answer.headers), answer.body
 
 
 def test_readme_is_short() -> None:
