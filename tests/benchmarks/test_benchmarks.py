@@ -6,12 +6,13 @@ import json
 import re
 import textwrap
 import zlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
-from missing import skip_or_fail
+
+from tests.support.missing_programs import skip_or_fail
+from tests.support.paths import ROOT
 
 from . import chart, growth, report, targets, threads
 from .application import Action, bare, cookie_pair, request
@@ -180,7 +181,6 @@ def test_chart_tells_its_figures_in_words() -> None:
     assert "handstamp 2.0, 2.0, 2.0; Beaker cookie session 10, 10, 10" in str(root.findtext(f"{SVG}title"))
 
 
-ROOT = Path(__file__).parent.parent.parent
 CHAPTER = "What it costs\n-------------\n"
 
 
