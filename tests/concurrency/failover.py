@@ -22,7 +22,7 @@ from redis.retry import Retry
 from handstamp import StoreError
 from handstamp.stores import Record
 from handstamp.stores.redis import RedisStore
-from handstamp.testing.records import make_change, make_handle, make_record
+from handstamp.testing._records import make_change, make_handle, make_record
 from tests.support.redis_servers import ask, kill, run_cluster
 
 PATIENCE = 30  # seconds

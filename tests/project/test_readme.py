@@ -68,7 +68,7 @@ def get(app: WSGIApplication, cookie: str = "", path: str = "/") -> tuple[dict[s
 
 
 def test_readme_is_short() -> None:
-    """Who has ten minutes can read it: 400 lines at most."""
+    """The README has at most 300 lines."""
     assert len(README.splitlines()) <= 300
 
 

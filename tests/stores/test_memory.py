@@ -8,8 +8,8 @@ import pytest
 
 from handstamp.stores import MemoryStore, Record
 from handstamp.testing import StoreContract, StoreModel
-from handstamp.testing.model import ModelStore, list_plays, make_scene, play
-from handstamp.testing.records import make_change, make_handle, make_record
+from handstamp.testing._model import ModelStore, list_plays, make_scene, play
+from handstamp.testing._records import make_change, make_handle, make_record
 
 
 class TestMemoryStore(StoreContract, StoreModel):

@@ -25,7 +25,7 @@ from handstamp import StoreError
 from handstamp.stores._base import GRACE_SECONDS
 from handstamp.stores.redis import RedisStore
 from handstamp.testing import StoreContract, StoreModel
-from handstamp.testing.records import make_change, make_handle, make_owner, make_record
+from handstamp.testing._records import make_change, make_handle, make_owner, make_record
 from tests.support.redis_servers import run_cluster, run_redis
 
 #: Redis's client asks once, and waits for nothing.

@@ -20,7 +20,7 @@ from redis.sentinel import Sentinel
 from handstamp import StoreError
 from handstamp.stores.redis import RedisStore
 from handstamp.testing import StoreContract
-from handstamp.testing.records import make_change, make_handle, make_owner, make_record
+from handstamp.testing._records import make_change, make_handle, make_owner, make_record
 from tests.concurrency.failover import fail_over
 from tests.support.processes import wait_until
 from tests.support.redis_servers import ask, kill, run_cluster, run_sentinel

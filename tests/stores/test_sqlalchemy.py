@@ -28,7 +28,7 @@ from handstamp.stores import Record
 from handstamp.stores._base import GRACE_SECONDS
 from handstamp.stores.sqlalchemy import SQLAlchemyStore
 from handstamp.testing import StoreContract, StoreModel
-from handstamp.testing.records import keep, make_change, make_handle, make_owner, make_record
+from handstamp.testing._records import keep, make_change, make_handle, make_owner, make_record
 from tests.support.constants import DAY
 from tests.support.databases import DATABASES
 from tests.support.processes import find_ports

@@ -12,11 +12,11 @@ if "pytest" in sys.modules:
     for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
         sys.modules["pytest"].register_assert_rewrite(_module.name)
 
-from .clients import session_transaction
-from .clock import FrozenClock, frozen
-from .cookies import make_cookie, read_cookie
-from .model import StoreModel
-from .stores import StoreContract
+from ._clients import session_transaction
+from ._clock import FrozenClock, frozen
+from ._cookies import make_cookie, read_cookie
+from ._model import StoreModel
+from ._stores import StoreContract
 
 __all__ = [
     "FrozenClock",

@@ -13,7 +13,7 @@ from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
 from ..stores._base import Change, Record, Store
-from .records import make_handle, make_hash, make_owner, make_record
+from ._records import make_handle, make_hash, make_owner, make_record
 
 
 class ModelStore:

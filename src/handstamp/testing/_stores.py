@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from ..stores._base import Store
-from .changes import ChangeLaws
-from .findings import FindingLaws
-from .records import keep, make_change, make_handle, make_hash, make_owner, make_record
+from ._changes import ChangeLaws
+from ._findings import FindingLaws
+from ._records import keep, make_change, make_handle, make_hash, make_owner, make_record
 
 _T = TypeVar("_T")
 

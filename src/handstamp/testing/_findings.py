@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..stores._base import Store, redact_handle
-from .records import catch_error, is_rejected, keep, make_change, make_handle, make_hash, make_owner, make_record
+from ._records import catch_error, is_rejected, keep, make_change, make_handle, make_hash, make_owner, make_record
 
 
 class FindingLaws:

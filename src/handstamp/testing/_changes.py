@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ..stores._base import Store
-from .records import HOUR, keep, make_change, make_handle, make_hash, make_owner, make_record
+from ._records import HOUR, keep, make_change, make_handle, make_hash, make_owner, make_record
 
 
 class ChangeLaws:

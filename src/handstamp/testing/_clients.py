@@ -25,7 +25,7 @@ from .._caching import Headers
 from .._cookies import find_values
 from .._middleware import SessionMiddleware
 from ..exceptions import SessionError
-from .cookies import LOCALHOST, find_lines, split_line, visit
+from ._cookies import LOCALHOST, find_lines, split_line, visit
 
 # -- the clients ------------------------------------------------------------------------------------------------------
 
