@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, cast
+from typing import cast
 
 from webob import Request, Response
 
@@ -15,7 +15,7 @@ from ._tokens import MAX_PAYLOAD_BYTES
 from .exceptions import CookieTooLarge
 
 
-class CookieSessionInterface(TokenSessionInterface[TokenSessionT], Generic[TokenSessionT]):
+class CookieSessionInterface(TokenSessionInterface[TokenSessionT]):
     """Keep the data of sessions in their cookies.
 
     :cvar serializer: turns the data into text and back
@@ -37,7 +37,7 @@ class CookieSessionInterface(TokenSessionInterface[TokenSessionT], Generic[Token
             self.delete_cookie(settings, session, response)
             return
         try:
-            self.set_cookie(settings, session, response, self._seal(settings, session, request))
+            self.set_cookie(settings, session, response, self.seal(settings, request, self._dump(session)))
         except CookieTooLarge:
             if session.modified:
                 raise
@@ -46,9 +46,8 @@ class CookieSessionInterface(TokenSessionInterface[TokenSessionT], Generic[Token
             self._warn_once("a session cookie needs a reissue, but is too large; keep ids instead of data")
             self.vary_on_cookie(response)
 
-    def _seal(self, settings: Settings, session: TokenSessionT, request: Request) -> str:
+    def _dump(self, session: TokenSessionT) -> bytes:
         text = session.dump(self.serializer).encode()
         if len(text) > MAX_PAYLOAD_BYTES:
             raise too_large_error(session, f"{len(text)} bytes of JSON, {MAX_PAYLOAD_BYTES} are allowed")
-        codec = self.get_codec(settings, self.get_cookie_name(settings, request))
-        return codec.seal(codec.pack(text), int(self.now()))
+        return text

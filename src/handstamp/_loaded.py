@@ -101,6 +101,8 @@ class Loaded:
 
     def keep_original(self, key: str) -> None:
         """Keep the loaded value of a key before it is changed or handed out."""
+        if type(key) is not str:
+            self._text = None  # it may replace an equal key, so each key is checked when the session is written
         if key in self._originals:
             return
         value = self._data.get(key, _ABSENT)
@@ -154,7 +156,3 @@ class Loaded:
         if data is self._data and self._text is not None and payload.is_plain(self._text):
             return payload.dump_changed(whole, self._originals)
         return self._serializer.dumps(whole)
-
-    def distrust_keys(self) -> None:
-        """Check every key on writing: one of another type than str may have replaced an equal one."""
-        self._text = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Generic
+from typing import Any
 
 from ._cookie_based import CookieSessionInterface
 from ._settings import Settings
@@ -11,7 +11,7 @@ from ._token_based import TokenSessionT
 from ._tokens import Codec, SigningCodec
 
 
-class SecureCookieSessionInterface(CookieSessionInterface[TokenSessionT], Generic[TokenSessionT]):
+class SecureCookieSessionInterface(CookieSessionInterface[TokenSessionT]):
     """Keep sessions in signed cookies.
 
     The class attributes are Flask's. A subclass with Flask's values and Flask's ``TaggedJSONSerializer`` shares its

@@ -162,8 +162,6 @@ class SecureCookieSession(SessionMixin):
             raise ReservedKey(f"{CREATED!r} is reserved; call session.renew() to restart the session's age")
         self._check_changeable()
         self._prepare(key)[key] = value
-        if type(key) is not str and self._loaded is not None:
-            self._loaded.distrust_keys()
 
     def __delitem__(self, key: str) -> None:
         self._check_changeable()
@@ -196,9 +194,7 @@ class SecureCookieSession(SessionMixin):
     def _check_changeable(self) -> None:
         """Raise an error if the session cannot be changed."""
         if self.committed:
-            raise SessionCommitted(
-                "the session was changed after the response headers had been sent; change it before the first chunk"
-            )
+            raise _late_error()
 
     # -- changes
 
@@ -220,7 +216,8 @@ class SecureCookieSession(SessionMixin):
 
     @modified.setter
     def modified(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        SecureCookieSession._check_changeable(self)  # overruling is not a change yet: it loads nothing
+        if self.committed:  # and nothing else is asked: overruling loads nothing
+            raise _late_error()
         self._modified = bool(value)
 
     def _is_changed(self, data: dict[str, Any]) -> bool:
@@ -251,3 +248,9 @@ class SecureCookieSession(SessionMixin):
         if self._loaded is None:
             return serializer.dumps({**data, CREATED: self._created})
         return self._loaded.dump(data, self._created)
+
+
+def _late_error() -> SessionCommitted:
+    return SessionCommitted(
+        "the session was changed after the response headers had been sent; change it before the first chunk"
+    )

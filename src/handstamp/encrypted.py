@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Generic
-
 from ._cookie_based import CookieSessionInterface
 from ._encryption import EncryptingCodec, check_cipher
 from ._settings import Settings
@@ -13,7 +11,7 @@ from ._tokens import Codec
 __all__ = ["EncryptedCookieSessionInterface"]
 
 
-class EncryptedCookieSessionInterface(CookieSessionInterface[TokenSessionT], Generic[TokenSessionT]):
+class EncryptedCookieSessionInterface(CookieSessionInterface[TokenSessionT]):
     """Keep sessions in encrypted cookies.
 
     The cipher is AES-256-GCM-SIV (RFC 8452). Its keys are derived by HKDF-SHA256 (RFC 5869).

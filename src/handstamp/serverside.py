@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from webob import Request, Response
 
@@ -74,7 +74,7 @@ class SessionInfo(NamedTuple):
 document_fields(SessionInfo)
 
 
-class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[ServerSessionT]):
+class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT]):
     """Keep sessions in a store. The cookie holds a signed token that opens the session.
 
     :param store: see :class:`handstamp.stores.Store`
@@ -179,15 +179,11 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[
             return
         has_ended = session.ended_id is not None and self.store.delete(session.ended_id.handle)
         if self._create(session) if session.loaded_id is None else self._update(settings, session):
-            self.set_cookie(settings, session, response, self._seal(settings, session, request))
+            self.set_cookie(settings, session, response, self.seal(settings, request, session.prepare_id().payload))
         elif has_ended:
             self.delete_cookie(settings, session, response)
         else:
             self.vary_on_cookie(response)
-
-    def _seal(self, settings: Settings, session: ServerSessionT, request: Request) -> str:
-        codec = self.get_codec(settings, self.get_cookie_name(settings, request))
-        return codec.seal(codec.pack(session.prepare_id().payload), int(self.now()))
 
     def _create(self, session: ServerSessionT) -> bool:
         """Save a new record if the session holds data or has an owner. Return whether to set the cookie."""
@@ -204,7 +200,7 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[
         expected, change = session.loaded_id, session.make_change(int(self.now()))
         if expected is not None and self.store.update(expected.handle, expected.hash, change):
             # If reading never reissues the token, writing does.
-            never_reissued = settings.lifetimes.other.reissue_after is None
+            never_reissued = settings.limits_of(session).reissue_after is None
             return session.renewed or session.needs_reissue or change.shorten or never_reissued
         if session.modified:
             raise SessionEnded(
