@@ -35,6 +35,7 @@ ORDER = [
     "_tokens",
     "_encryption",
     "_cookies",
+    "_keys",
     "_setting_types",
     "_policy",
     "_lifetimes",

@@ -14,7 +14,8 @@ from typing import BinaryIO, NoReturn
 
 from ._inspection import inspect_cookies
 from ._inspection_format import format_json, format_text
-from ._setting_types import NEW_KEY, parse_lines
+from ._keys import NEW_KEY
+from ._setting_types import parse_lines
 from ._settings import Settings
 from ._signed import SecureCookieSessionInterface
 from .exceptions import SettingsError

@@ -8,7 +8,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from ._exchange import Exchange
 from ._interface import SessionInterface, logger
-from ._setting_types import NEW_KEY
+from ._keys import NEW_KEY
 from ._settings import Settings, SettingsDict
 from ._signed import SecureCookieSessionInterface
 from ._token_based import TokenSessionInterface

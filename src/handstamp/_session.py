@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import datetime
 from typing import Any, NoReturn
 
-from ._setting_types import NEW_KEY
+from ._keys import NEW_KEY
 from ._settings import find_lookalike
 from .exceptions import SessionUnavailable
 

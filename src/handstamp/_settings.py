@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Protocol, Self
 
+from ._keys import convert_key, convert_keys
 from ._lifetimes import Lifetimes, Limits, default_reissue_after
 from ._policy import COOKIE_RULES, CookiePolicy, CookieSettings, Problem, find_problems, resolve_policy
 from ._setting_types import (
     Rule,
     convert_cookie_lifetime,
     convert_interval,
-    convert_key,
-    convert_keys,
     convert_optional_lifetime,
     parse_interval,
     parse_lines,
