@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handstamp import Settings, SettingsError
-from handstamp._keys import MIN_KEY_BYTES
 from handstamp.__main__ import main
+from handstamp._keys import MIN_KEY_BYTES
 
 CURE = "make one with: python -m handstamp secret"
 KNOWN = f"a key from a manual or an example is the first that attackers try; {CURE}"

@@ -7,6 +7,7 @@ Whoever guesses the key forges every session. So a key is long enough, it is not
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 #: A shorter key can be found by trying (ASVS 11.2.3).
@@ -32,7 +33,10 @@ def convert_key(value: Any) -> str | bytes | None:
 
 
 def convert_keys(value: Any) -> tuple[str | bytes, ...]:
-    """A list of secret keys; None: an empty one."""
+    """A list of older keys; None: an empty one.
+
+    None of them may have leaked: a session that opens with one is reissued with the current key, a forged one too.
+    """
     if value is None:
         return ()
     # A str is a sequence too: each of its characters would become a key.
@@ -94,8 +98,8 @@ _KNOWN_KEYS = frozenset({
     "hardtoguessstring", "youwillneverguess", "youllneverguess", "arandomstring", "averylongrandomstring",
     "somerandomstring", "randomstring", "nevershareyourkey",
     # the manuals of Pyramid, Beaker, Bottle, web.py and others, whose keys are short: with something put behind them
-    "secret", "itsaseekreet", "seekrit", "sosecret", "itsasecret", "key", "mykey", "thekey", "thisisakey", "abc", "test",
-    "testing", "testkey", "example", "examplekey", "default", "defaultkey", "placeholder", "todo", "fixme", "xxx",
+    "secret", "itsaseekreet", "seekrit", "sosecret", "itsasecret", "key", "mykey", "thekey", "thisisakey", "abc",
+    "test", "testing", "testkey", "example", "examplekey", "default", "defaultkey", "placeholder", "todo", "fixme",
     # what jwt.io shows, and the manual of FastAPI
     "your256bitsecret", "your384bitsecret", "your512bitsecret", "asecret", "astringsecretatleast256bitslong",
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
@@ -121,9 +125,9 @@ def _normalise(key: bytes) -> str:
 
 def _has_pattern(key: bytes) -> bool:
     """Return whether a key has one or two characters, counts, or repeats a part that alone would be too short."""
-    # Between neighbours there are two distances at most in 0123456789012345, in abcdefghijklmnop and in bytes(range(32)).
-    distances = {after - before for before, after in zip(key, key[1:], strict=False)}
-    return len(set(key)) <= _FEW or len(distances) <= _FEW or any(_repeats(key, size) for size in range(MIN_KEY_BYTES))
+    # Neighbours differ by two numbers at most in 0123456789012345, in abcdefghijklmnop and in bytes(range(32)).
+    steps = {after - before for before, after in pairwise(key)}
+    return len(set(key)) <= _FEW or len(steps) <= _FEW or any(_repeats(key, size) for size in range(MIN_KEY_BYTES))
 
 
 _FEW = 2

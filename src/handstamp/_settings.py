@@ -47,6 +47,7 @@ class SettingsDict(CookieSettings, total=False):
     """
 
     SECRET_KEY: str | bytes | None
+    #: Never a key that leaked: what was forged with it would be reissued with the current one.
     SECRET_KEY_FALLBACKS: list[str | bytes] | tuple[str | bytes, ...] | None
     PERMANENT_SESSION_LIFETIME: timedelta | float
     SESSION_IDLE_LIFETIME: timedelta | float | None
@@ -78,7 +79,8 @@ class Settings(Mapping[str, Any]):
     :param values: keys of the table in the README, and any others, which stay readable
     :ivar cookie_policy: the cookie's name and attributes, Domain and Path after their fallbacks to ``SERVER_NAME`` and
         ``APPLICATION_ROOT``
-    :ivar key_ring: the current key, which signs, then the fallbacks, which only verify; empty without ``SECRET_KEY``
+    :ivar key_ring: the current key, which signs, then the fallbacks, which only verify; empty without ``SECRET_KEY``.
+        What a fallback opens is reissued with the current key, so a leaked key must not be one.
     :ivar lifetimes: the limits of permanent sessions and of all others
     :raises SettingsError: lists every problem with its cure
 
