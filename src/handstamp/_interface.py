@@ -52,6 +52,26 @@ class SessionInterface(Generic[SessionT]):
 
     null_session_class: type[NullSession] = NullSession
 
+    # -- at the start
+
+    def check_settings(self, settings: Settings) -> None:
+        """Warn of settings whose effect may surprise; a middleware asks when it is made. Override to reject some.
+
+        :raises SettingsError: the interface cannot keep what the settings promise
+
+        >>> SessionInterface().check_settings(Settings({"SESSION_COOKIE_DOMAIN": False}))
+        """
+        domain = settings.cookie_policy.domain
+        inherited = settings["SESSION_COOKIE_DOMAIN"] is None and domain is not None
+        is_overridden = getattr(self.get_cookie_domain, "__func__", None) is not SessionInterface.get_cookie_domain
+        if inherited and not is_overridden:
+            logger.warning(
+                "SERVER_NAME gives the session cookie Domain=%s, so every subdomain gets it and can replace it; set"
+                " SESSION_COOKIE_DOMAIN to False for the request's own host only, or to %r if all are yours",
+                domain.removeprefix("."),
+                domain.removeprefix("."),
+            )
+
     # -- opening and saving
 
     def open_session(self, settings: Settings, request: Request) -> SessionT | None:
