@@ -39,15 +39,16 @@ class SessionInterface(Generic[SessionT]):
     """Open and save sessions. Subclass it and override :meth:`open_session` and :meth:`save_session`.
 
     Each policy method answers for one attribute of the cookie: on setting, on deleting and, for the name, on reading.
-    It may answer differently at each call. Several middlewares and threads may share an interface.
+    It may answer differently at each call, but never with what a visitor wrote, such as the host: look that up in a
+    table of what you know. Several middlewares and threads may share an interface.
 
     :cvar null_session_class: what :meth:`make_null_session` makes, and :meth:`is_null_session` looks for
 
-    >>> class LongNames(SessionInterface):
-    ...     def get_cookie_name(self, settings, request):
-    ...         return f"{request.host.partition(':')[0]}-session"
-    >>> LongNames().get_cookie_name(Settings({}), Request.blank("/", base_url="http://example.com"))
-    'example.com-session'
+    >>> class Strict(SessionInterface):
+    ...     def get_cookie_samesite(self, settings, request):
+    ...         return "Strict"
+    >>> Strict().get_cookie_samesite(Settings({}), Request.blank("/"))
+    'Strict'
     """
 
     null_session_class: type[NullSession] = NullSession
