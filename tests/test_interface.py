@@ -353,6 +353,49 @@ def test_token_hooks_are_named() -> None:
         Quarter().load_payload(Settings(SETTINGS), b"{}", START, START)
 
 
+class Numbered(dict[str, Any], SessionMixin):
+    """A session with an id, which never changes."""
+
+
+class Forgetful(SessionInterface):
+    """Keep sessions under an id, and forget that renew() demands another."""
+
+    def open_session(self, settings: Settings, request: Request) -> Numbered:
+        return Numbered()
+
+    def save_session(self, settings: Settings, session: Numbered, response: Response) -> None:
+        self.set_cookie(settings, session, response, "id-7")
+
+
+@pytest.mark.parametrize("cookie", ["session=id-7", "a=b; session=x; session=id-7"])
+def test_warns_of_an_id_that_stays(cookie: str, caplog: pytest.LogCaptureFixture) -> None:
+    """An interface that renews a session under the cookie that it had is warned of once, without the cookie."""
+    site = Site(interface=Forgetful())
+    for _ in range(2):
+        assert site.visit(lambda session: session.renew(), HTTP_COOKIE=cookie).token == "id-7"
+    (warning,) = _warnings(caplog)
+    assert "override renew() in the session's class, and take a new id there" in warning
+    assert "id-7" not in warning
+
+
+@pytest.mark.parametrize(
+    ("action", "cookie"),
+    [(dict, "session=id-7"), (lambda session: session.renew(), "session=id-8"), (lambda session: session.renew(), "")],
+)
+def test_no_warning_of_an_id(action: Any, cookie: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Where nobody renews, or the cookie gets another value, there is nothing to say."""
+    Site(interface=Forgetful()).visit(action, HTTP_COOKIE=cookie)
+    assert _warnings(caplog) == []
+
+
+def test_renewed_token_is_no_id(caplog: pytest.LogCaptureFixture) -> None:
+    """A token of ours that comes out the same within one second, and opens nothing on a server, is not warned of."""
+    site = Site()
+    site.visit(_write)
+    site.visit(lambda session: session.renew())
+    assert _warnings(caplog) == []
+
+
 # -- the null session -------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from webob import Request, Response
 
 from ._caching import Headers, add_private, add_vary, field_names
-from ._cookies import MAX_COOKIE_BYTES, format_cookie, format_deletion
+from ._cookies import MAX_COOKIE_BYTES, find_values, format_cookie, format_deletion
 from ._policy import CookiePolicy, format_attributes
 from ._session import NullSession, SessionMixin
 from ._settings import Settings
@@ -166,6 +166,11 @@ class SessionInterface(Generic[SessionT]):
         size = len(policy.name) + len(value)
         if size > MAX_COOKIE_BYTES:
             raise too_large_error(session, f"{size} bytes of cookie, {MAX_COOKIE_BYTES} are allowed")
+        if session.needs_new_id and value in find_values(request.environ.get("HTTP_COOKIE", ""), policy.name):
+            self._warn_once(
+                "session.renew() was called, but the cookie keeps its value, so whoever had it before the sign-in is"
+                " signed in too; override renew() in the session's class, and take a new id there"
+            )
         expires = self.get_expiration_time(settings, request, session)
         end, now = (None, 0) if expires is None else (int(expires.timestamp()), int(self.now()))
         self._write(response, policy.name, format_cookie(policy.name, value, format_attributes(policy), end, now))
