@@ -313,7 +313,7 @@ def test_errors_are_named() -> None:
 def test_inspect_is_real(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """What the README shows of inspecting the cookie at its head is what the command prints."""
     (cookie,) = re.findall(r"^    Set-Cookie: ([^;]+)", README, re.MULTILINE)
-    (shown,) = re.findall(r"inspect < cookie\.txt \| head -5\n((?:    .*\n)+)", README)
+    (shown,) = re.findall(r"inspect < cookie\.txt \| head -6\n((?:    .*\n)+)", README)
     monkeypatch.setenv("SECRET_KEY", KEY)
     assert main(["inspect", cookie], clock=lambda: float(SHOWN_AT + 300)) == 0
     assert capsys.readouterr().out.startswith(textwrap.dedent(shown))

@@ -10,15 +10,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
-from ._inspection import inspect_cookies
+from ._inspection import ServerSideTokens, inspect_cookies
 from ._inspection_format import format_json, format_text
 from ._keys import NEW_KEY
 from ._setting_types import parse_lines
 from ._settings import Settings
 from ._signed import SecureCookieSessionInterface
-from .exceptions import SettingsError
+from ._token_based import TokenSessionInterface
+from .exceptions import RejectReason, SettingsError
 
 #: Bytes of randomness in a key: as many as SHA-256 gives (ASVS 11.2.3 asks for 16 at least).
 SECRET_BYTES = 32
@@ -33,15 +34,28 @@ NEEDED = frozenset({
 })  # fmt: skip
 
 INSPECT_HELP = """\
-Tell which key signed a session cookie, when it ends and what it holds. Keys and limits are read from the environment
+Tell of which kind a session cookie is (signed, encrypted or server-side), which key signed it, when it ends and what it
+holds. Keys and limits are read from the environment
 (SECRET_KEY, SECRET_KEY_FALLBACKS with a key on each line, SESSION_COOKIE_NAME, PERMANENT_SESSION_LIFETIME,
 SESSION_IDLE_LIFETIME, SESSION_ABSOLUTE_LIFETIME), keys never from an argument: other users of the machine can see it.
 If no key fits, or there is none, the payload is shown all the same, marked NOT VERIFIED: anybody may have written it.
 """
 
 INSPECT_NOTES = """\
-A token that begins with - looks like an option: write "inspect -- TOKEN", or send it to standard input. The exit status
-is 0 for a good cookie, 1 for a bad or an unverified one or none, 2 for wrong use.
+Send the cookie to standard input ("inspect < FILE"): an argument stands in the shell's history and in the list of
+processes. A token that begins with - looks like an option: write "inspect -- TOKEN", or send it to standard input. The
+exit status is 0 for a good cookie, 1 for a bad or an unverified one or none, 2 for wrong use. Of a server-side cookie
+the token is judged; no store is asked.
+"""
+
+#: Whoever reads the argument of such a cookie has it for nothing.
+DEAD = frozenset({
+    RejectReason.MALFORMED, RejectReason.TOO_LONG, RejectReason.IDLE, RejectReason.ABSOLUTE, RejectReason.REVOKED,
+})  # fmt: skip
+
+LIVE_WARNING = """\
+warning: this cookie may be live, and as an argument it stands in the shell's history and in the list of processes; send
+it to standard input instead (python -m handstamp inspect < FILE), and sign that session out
 """
 
 
@@ -69,14 +83,16 @@ def print_inspection(options: argparse.Namespace, now: int, reject: Callable[[st
     findings = inspect_cookies(interfaces, settings, text, now, named=options.name is not None)
     sys.stdout.write(format_json(findings, now) if options.json else format_text(findings, now))
     good = any(finding.good for finding in findings)
+    if options.cookie != "-" and any(finding.reason not in DEAD for finding in findings):
+        sys.stderr.write(LIVE_WARNING)
     if lack and not good:
-        sys.stderr.write(f"signed cookies alone can be read: {lack}\n")
+        sys.stderr.write(f"signed and server-side cookies alone can be read: {lack}\n")
     return 0 if good else 1
 
 
-def make_interfaces() -> tuple[list[SecureCookieSessionInterface], str]:
+def make_interfaces() -> tuple[list[TokenSessionInterface[Any]], str]:
     """Make the interfaces whose cookies can be inspected; and say what those of encrypted ones lack, if anything."""
-    interfaces = [SecureCookieSessionInterface()]
+    interfaces: list[TokenSessionInterface[Any]] = [SecureCookieSessionInterface(), ServerSideTokens()]
     try:
         interfaces.append(import_module("handstamp.encrypted").EncryptedCookieSessionInterface())
     except (ImportError, SettingsError) as error:

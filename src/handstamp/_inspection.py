@@ -1,7 +1,8 @@
 """What a session cookie holds, who signed it and when it ends: for the eyes of an operator.
 
-The verdict is that of the interface itself. What is found beside it is read from rejected tokens too, even from those
-that no key fits: then it is what anybody may have written. No finding holds a key or a token.
+The verdict is that of the interface itself; of a server-side session it says as much as the token does, for no store is
+asked. What is found beside it is read from rejected tokens too, even from those that no key fits: then it is what
+anybody may have written. No finding holds a key or a token.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from webob import Request
@@ -20,11 +22,14 @@ from ._base64url import decode_standard
 from ._cookies import find_values
 from ._policy import CookiePolicy, find_problems
 from ._rejection import BadToken
+from ._session_id import SessionId
 from ._settings import Settings
 from ._signed import SecureCookieSessionInterface
+from ._token_based import TokenSessionInterface
 from ._tokens import MAX_PAYLOAD_BYTES, Codec, split_token
-from ._tracked import CREATED, SecureCookieSession
+from ._tracked import CREATED, Loaded, SecureCookieSession
 from .exceptions import RejectReason
+from .serverside import ServerSideSessionInterface
 
 #: The reason that only an inspection can have: there is no key to check a signature with.
 NO_KEY = "no_key"
@@ -32,7 +37,18 @@ NO_KEY = "no_key"
 #: Bytes of JSON to which all payloads of a header together may come, as the one of a token may: packed, they are small.
 MAX_SHOWN = MAX_PAYLOAD_BYTES
 
-Interfaces: TypeAlias = Sequence[SecureCookieSessionInterface]
+#: What the kinds of sessions are called: the part of an interface's purpose behind our own name.
+SERVERSIDE = "serverside"
+
+Interface: TypeAlias = TokenSessionInterface[Any]
+Interfaces: TypeAlias = Sequence[Interface]
+
+
+class ServerSideTokens(ServerSideSessionInterface):
+    """Server-side sessions without a store: their tokens can be judged, and no more."""
+
+    def __init__(self) -> None:
+        """Ask nobody."""
 
 
 class Finding(NamedTuple):
@@ -42,6 +58,8 @@ class Finding(NamedTuple):
 
     :ivar reason: why the middleware would reject it: a :class:`RejectReason` or :data:`NO_KEY`
     :ivar size: bytes of name and value
+    :ivar kind: ``signed``, ``encrypted`` or ``serverside``; where no key fits, what it looks like
+    :ivar handle: names a server-side session in its store; it opens nothing
     :ivar key: ``current``, ``fallback 1`` and so on
     :ivar payload_size: bytes of the payload
     :ivar payload: the payload as JSON, its types in their tags; ``None`` too if the header holds more than is shown
@@ -50,6 +68,8 @@ class Finding(NamedTuple):
     name: str
     reason: str | None
     size: int
+    kind: str | None = None
+    handle: str | None = None
     key: str | None = None
     issued: int | None = None
     age: int | None = None
@@ -93,8 +113,10 @@ _WITHOUT_KEY: Mapping[str | None, str] = {RejectReason.BAD_SIGNATURE: NO_KEY}
 def _inspect_all(interfaces: Interfaces, settings: Settings, text: str, now: int, named: bool) -> list[Finding]:
     found = []
     for name, token in _find_candidates(interfaces, settings, text, named):
-        codec = _find_codec(interfaces, settings, name, token) or interfaces[0].get_codec(settings, name)
-        found.append(_inspect_token(codec, settings, name, token, now))
+        interface = _find_interface(interfaces, settings, name, token)
+        finding, text = _inspect_token(interface or interfaces[0], settings, name, token, now)
+        kind = None if interface is None else interface.purpose.rpartition(".")[2]
+        found.append((finding._replace(kind=kind), text))
     return _add_payloads(found)
 
 
@@ -135,7 +157,7 @@ def _find_names(interfaces: Interfaces, settings: Settings, header: str) -> Iter
         name
         for name, _, token in pairs
         if name == settings["SESSION_COOKIE_NAME"]
-        or (_is_legal(name) and (len(pairs) == 1 or _find_codec(interfaces, settings, name, token.strip(" \t"))))
+        or (_is_legal(name) and (len(pairs) == 1 or _find_interface(interfaces, settings, name, token.strip(" \t"))))
     ]
     return dict.fromkeys(names)
 
@@ -146,9 +168,29 @@ def _is_legal(name: str) -> bool:
     return not any(find_problems(policy))
 
 
-def _find_codec(interfaces: Interfaces, settings: Settings, name: str, token: str) -> Codec | None:
-    codecs = (interface.get_codec(settings, name) for interface in interfaces)
-    return next((codec for codec in codecs if _has_form(codec, token)), None)
+def _find_interface(interfaces: Interfaces, settings: Settings, name: str, token: str) -> Interface | None:
+    """Return the interface that made a token, or that which most likely did; ``None``: it is no token."""
+    codecs = [(interface, interface.get_codec(settings, name)) for interface in interfaces]
+    ranked = [(_rank(interface, codec, token), interface) for interface, codec in codecs if _has_form(codec, token)]
+    return min(ranked, key=itemgetter(0), default=(0, None))[1]
+
+
+def _rank(interface: Interface, codec: Codec, token: str) -> int:
+    """Return how likely it is that an interface made a token of its form; 0 is certain."""
+    with suppress(BadToken):
+        codec.unseal(token)
+        return 0
+    return 1 if _holds_id(codec, token) == isinstance(interface, ServerSideSessionInterface) else 2
+
+
+def _holds_id(codec: Codec, token: str) -> bool:
+    """Return whether a token whose signature is not looked at holds a session id, which is random, and no JSON."""
+    try:
+        content = codec.unpack(_unseal(codec, token)[0])
+        SessionId.parse(content)
+    except BadToken:
+        return False
+    return not (content.startswith(b"{") and content.endswith(b"}"))
 
 
 def _has_form(codec: Codec, token: str) -> bool:
@@ -165,8 +207,8 @@ def _has_form(codec: Codec, token: str) -> bool:
 class _Judge(SecureCookieSessionInterface):
     """Read a cookie as the middleware does, at a time that stands still, and remember why it was rejected."""
 
-    def __init__(self, codec: Codec, name: str, now: int) -> None:
-        self._codec = codec
+    def __init__(self, interface: Interface, name: str, now: int) -> None:
+        self._interface = interface
         self._name = name
         self._now = now
         self._reason = RejectReason.MALFORMED
@@ -177,7 +219,15 @@ class _Judge(SecureCookieSessionInterface):
         return self._reason if SecureCookieSession(self, settings, request).new else None
 
     def get_codec(self, settings: Settings, name: str) -> Codec:
-        return self._codec
+        return self._interface.get_codec(settings, name)
+
+    def load_payload(self, settings: Settings, payload: bytes, issued: int, now: int) -> Loaded:
+        if not isinstance(self._interface, ServerSideSessionInterface):
+            return super().load_payload(settings, payload, issued, now)
+        SessionId.parse(payload)
+        # What the record says is not known: the longer limit holds, and it was created when the token was issued.
+        permanent, other = settings.lifetimes
+        return Loaded({"_permanent": permanent.idle > other.idle}, issued, issued)
 
     def get_cookie_name(self, settings: Settings, request: Request) -> str:
         return self._name
@@ -189,18 +239,22 @@ class _Judge(SecureCookieSessionInterface):
         self._reason = reason
 
 
-def _inspect_token(codec: Codec, settings: Settings, name: str, token: str, now: int) -> tuple[Finding, str]:
+def _inspect_token(interface: Interface, settings: Settings, name: str, token: str, now: int) -> tuple[Finding, str]:
     """Return a finding without its payload, and the payload's text."""
-    reason = _Judge(codec, name, now).judge(settings, token)
+    reason = _Judge(interface, name, now).judge(settings, token)
+    codec = interface.get_codec(settings, name)
     facts: dict[str, Any] = {}
     text = ""
     with suppress(BadToken, ValueError):
         content, issued, key = _unseal(codec, token)
         facts |= {"key": key, "issued": issued, "age": now - issued}
         unpacked = codec.unpack(content)
-        text = unpacked.decode()
-        facts |= _read_data(payload.loads(text), settings, issued)
-        facts["payload_size"] = len(unpacked)
+        if isinstance(interface, ServerSideSessionInterface):
+            facts["handle"] = SessionId.parse(unpacked).handle
+        else:
+            text = unpacked.decode()
+            facts |= _read_data(payload.loads(text), settings, issued)
+            facts["payload_size"] = len(unpacked)
     return Finding(name, reason, len(name) + len(token), **facts), text
 
 

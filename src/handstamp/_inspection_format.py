@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from textwrap import indent
 
 from ._cookies import MAX_COOKIE_BYTES
-from ._inspection import MAX_SHOWN, NO_KEY, Finding
+from ._inspection import MAX_SHOWN, NO_KEY, SERVERSIDE, Finding
 from ._lifetimes import CLOCK_TOLERANCE_SECONDS
 from .exceptions import RejectReason
 
@@ -25,6 +25,13 @@ REASONS = {
     RejectReason.ABSOLUTE: "ended: the absolute limit has passed",
     RejectReason.REVOKED: "revoked: the application's validate_session says no",
     NO_KEY: "there is no SECRET_KEY, and no --keys, to verify it with",
+}
+
+#: What is said of each kind of session.
+KINDS = {
+    "signed": "signed: the cookie holds the session, and whoever has it can read it",
+    "encrypted": "encrypted: the cookie holds the session, and whoever has the key can read it",
+    SERVERSIDE: "server-side: the cookie opens a session in a store, and the store alone knows whether it has ended",
 }
 
 
@@ -59,7 +66,7 @@ _LEFT_OUT = f"left out: {{}} bytes, and those of all cookies together are shown 
 
 def _format_verdict(finding: Finding) -> str:
     if finding.reason is None:
-        return "good"
+        return "good, if the store still has its session" if finding.kind == SERVERSIDE else "good"
     return f"{'NOT VERIFIED' if finding.reason == NO_KEY else 'REFUSED'}, {REASONS[finding.reason]}"
 
 
@@ -72,6 +79,8 @@ def _format_row(label: str, text: str) -> str:
 
 
 def _find_rows(finding: Finding, now: int) -> Iterator[tuple[str, str]]:
+    if finding.kind is not None:
+        yield "kind", KINDS[finding.kind]
     if finding.issued is not None:
         yield "key", finding.key or "none fits, what follows is NOT VERIFIED"
     times = (
@@ -83,6 +92,8 @@ def _find_rows(finding: Finding, now: int) -> Iterator[tuple[str, str]]:
     for label, seconds, condition in times:
         if seconds is not None:
             yield label, f"{_format_time(seconds)} ({_format_distance(seconds - now)}){condition}"
+    if finding.handle is not None:
+        yield "handle", finding.handle
     yield "size", f"{finding.size} of {MAX_COOKIE_BYTES} bytes"
 
 
