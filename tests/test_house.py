@@ -57,6 +57,7 @@ ORDER = [
     "_middleware",
     "testing",
     "adapters",
+    "_candidates",
     "_inspection",
     "_inspection_format",
     "__main__",

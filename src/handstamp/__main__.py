@@ -12,7 +12,8 @@ from functools import partial
 from importlib import import_module
 from typing import Any, BinaryIO, NoReturn
 
-from ._inspection import ServerSideTokens, inspect_cookies
+from ._candidates import ServerSideTokens
+from ._inspection import inspect_cookies
 from ._inspection_format import format_json, format_text
 from ._keys import NEW_KEY
 from ._setting_types import parse_lines

@@ -8,25 +8,20 @@ anybody may have written. No finding holds a key or a token.
 from __future__ import annotations
 
 import json
-import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from webob import Request
 
 from . import payload
-from ._base64url import decode_standard
-from ._cookies import find_values
-from ._policy import CookiePolicy, find_problems
+from ._candidates import Interface, Interfaces, find_candidates, find_interface, unseal
 from ._rejection import BadToken
 from ._session_id import SessionId
 from ._settings import Settings
 from ._signed import SecureCookieSessionInterface
-from ._token_based import TokenSessionInterface
-from ._tokens import MAX_PAYLOAD_BYTES, Codec, split_token
+from ._tokens import MAX_PAYLOAD_BYTES, Codec
 from ._tracked import CREATED, Loaded, SecureCookieSession
 from .exceptions import RejectReason
 from .serverside import ServerSideSessionInterface
@@ -36,19 +31,6 @@ NO_KEY = "no_key"
 
 #: Bytes of JSON to which all payloads of a header together may come, as the one of a token may: packed, they are small.
 MAX_SHOWN = MAX_PAYLOAD_BYTES
-
-#: What the kinds of sessions are called: the part of an interface's purpose behind our own name.
-SERVERSIDE = "serverside"
-
-Interface: TypeAlias = TokenSessionInterface[Any]
-Interfaces: TypeAlias = Sequence[Interface]
-
-
-class ServerSideTokens(ServerSideSessionInterface):
-    """Server-side sessions without a store: their tokens can be judged, and no more."""
-
-    def __init__(self) -> None:
-        """Ask nobody."""
 
 
 class Finding(NamedTuple):
@@ -112,8 +94,8 @@ _WITHOUT_KEY: Mapping[str | None, str] = {RejectReason.BAD_SIGNATURE: NO_KEY}
 
 def _inspect_all(interfaces: Interfaces, settings: Settings, text: str, now: int, named: bool) -> list[Finding]:
     found = []
-    for name, token in _find_candidates(interfaces, settings, text, named):
-        interface = _find_interface(interfaces, settings, name, token)
+    for name, token in find_candidates(interfaces, settings, text, named):
+        interface = find_interface(interfaces, settings, name, token)
         finding, text = _inspect_token(interface or interfaces[0], settings, name, token, now)
         kind = None if interface is None else interface.purpose.rpartition(".")[2]
         found.append((finding._replace(kind=kind), text))
@@ -131,74 +113,6 @@ def _add_payloads(found: list[tuple[Finding, str]]) -> list[Finding]:
             room -= size
             findings[index] = finding._replace(payload=json.loads(text))
     return findings
-
-
-# -- candidates -------------------------------------------------------------------------------------------------------
-
-# Copied from a request, or from the response that sets the cookie: its attributes do not look like tokens.
-_LABEL = re.compile(r"\s*(set-)?cookie:", re.IGNORECASE)
-
-
-def _find_candidates(interfaces: Interfaces, settings: Settings, text: str, named: bool) -> Iterator[tuple[str, str]]:
-    name = settings["SESSION_COOKIE_NAME"]
-    header = _LABEL.sub("", text, count=1).strip(" \t\r\n;")
-    if ";" not in header and "=" not in header.rstrip("="):
-        yield name, header
-        return
-    for found in [name] if named else _find_names(interfaces, settings, header):
-        for token in find_values(header, found):
-            yield found, token
-
-
-def _find_names(interfaces: Interfaces, settings: Settings, header: str) -> Iterable[str]:
-    """Return the names of all cookies that may be a session: by name, by form, or because there is no other."""
-    pairs = [part.lstrip(" \t").partition("=") for part in header.split(";")]
-    names = [
-        name
-        for name, _, token in pairs
-        if name == settings["SESSION_COOKIE_NAME"]
-        or (_is_legal(name) and (len(pairs) == 1 or _find_interface(interfaces, settings, name, token.strip(" \t"))))
-    ]
-    return dict.fromkeys(names)
-
-
-def _is_legal(name: str) -> bool:
-    # The strictest policy: whatever the name's prefix demands, it has.
-    policy = CookiePolicy(name, domain=None, path="/", httponly=True, secure=True, samesite="Lax", partitioned=False)
-    return not any(find_problems(policy))
-
-
-def _find_interface(interfaces: Interfaces, settings: Settings, name: str, token: str) -> Interface | None:
-    """Return the interface that made a token, or that which most likely did; ``None``: it is no token."""
-    codecs = [(interface, interface.get_codec(settings, name)) for interface in interfaces]
-    ranked = [(_rank(interface, codec, token), interface) for interface, codec in codecs if _has_form(codec, token)]
-    return min(ranked, key=itemgetter(0), default=(0, None))[1]
-
-
-def _rank(interface: Interface, codec: Codec, token: str) -> int:
-    """Return how likely it is that an interface made a token of its form; 0 is certain."""
-    with suppress(BadToken):
-        codec.unseal(token)
-        return 0
-    return 1 if _holds_id(codec, token) == isinstance(interface, ServerSideSessionInterface) else 2
-
-
-def _holds_id(codec: Codec, token: str) -> bool:
-    """Return whether a token whose signature is not looked at holds a session id, which is random, and no JSON."""
-    try:
-        content = codec.unpack(_unseal(codec, token)[0])
-        SessionId.parse(content)
-    except BadToken:
-        return False
-    return not (content.startswith(b"{") and content.endswith(b"}"))
-
-
-def _has_form(codec: Codec, token: str) -> bool:
-    try:
-        codec.unseal(token)
-    except BadToken as error:
-        return error.reason is not RejectReason.MALFORMED
-    return True
 
 
 # -- one candidate ----------------------------------------------------------------------------------------------------
@@ -246,7 +160,7 @@ def _inspect_token(interface: Interface, settings: Settings, name: str, token: s
     facts: dict[str, Any] = {}
     text = ""
     with suppress(BadToken, ValueError):
-        content, issued, key = _unseal(codec, token)
+        content, issued, key = unseal(codec, token)
         facts |= {"key": key, "issued": issued, "age": now - issued}
         unpacked = codec.unpack(content)
         if isinstance(interface, ServerSideSessionInterface):
@@ -256,18 +170,6 @@ def _inspect_token(interface: Interface, settings: Settings, name: str, token: s
             facts |= _read_data(payload.loads(text), settings, issued)
             facts["payload_size"] = len(unpacked)
     return Finding(name, reason, len(name) + len(token), **facts), text
-
-
-def _unseal(codec: Codec, token: str) -> tuple[bytes, int, str | None]:
-    try:
-        content, issued, key = codec.unseal(token)
-    except BadToken as error:
-        if error.reason is not RejectReason.BAD_SIGNATURE:
-            raise
-        # The form was checked before the signature. (What is encrypted has no such parts.)
-        _, content, time, _ = split_token(token)
-        return content, int.from_bytes(decode_standard(time)), None
-    return content, issued, f"fallback {key}" if key else "current"
 
 
 def _read_data(data: dict[str, Any], settings: Settings, issued: int) -> dict[str, Any]:

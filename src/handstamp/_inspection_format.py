@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from textwrap import indent
 
 from ._cookies import MAX_COOKIE_BYTES
-from ._inspection import MAX_SHOWN, NO_KEY, SERVERSIDE, Finding
+from ._inspection import MAX_SHOWN, NO_KEY, Finding
 from ._lifetimes import CLOCK_TOLERANCE_SECONDS
 from .exceptions import RejectReason
 
@@ -31,7 +31,7 @@ REASONS = {
 KINDS = {
     "signed": "signed: the cookie holds the session, and whoever has it can read it",
     "encrypted": "encrypted: the cookie holds the session, and whoever has the key can read it",
-    SERVERSIDE: "server-side: the cookie opens a session in a store, and the store alone knows whether it has ended",
+    "serverside": "server-side: the cookie opens a session in a store, and the store alone knows whether it has ended",
 }
 
 
@@ -66,7 +66,7 @@ _LEFT_OUT = f"left out: {{}} bytes, and those of all cookies together are shown 
 
 def _format_verdict(finding: Finding) -> str:
     if finding.reason is None:
-        return "good, if the store still has its session" if finding.kind == SERVERSIDE else "good"
+        return "good, if the store still has its session" if finding.kind == "serverside" else "good"
     return f"{'NOT VERIFIED' if finding.reason == NO_KEY else 'REFUSED'}, {REASONS[finding.reason]}"
 
 
