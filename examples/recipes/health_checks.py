@@ -1,6 +1,8 @@
 """Skip sessions for health checks: they are answered before the middleware, by a function of their own.
 
 (A session that nobody looks into costs little and sets no cookie; but some layers look into every one.)
+
+What it does not do: ask whether the application behind is well, or keep strangers from asking.
 """
 
 import os

@@ -1,6 +1,8 @@
 """A session per tenant: the cookie's name follows the host that the request asks for, and so does its key.
 
 A name is signed along, so one tenant's cookie does not open at another's host, where user 7 is somebody else.
+
+What it does not do: keep tenants apart in your tables, or in a store's lists: put the tenant into the owner there.
 """
 
 import os

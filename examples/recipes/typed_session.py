@@ -1,4 +1,7 @@
-"""A typed session: a dataclass in the place of keys and casts, so that a type checker knows what is in the session."""
+"""A typed session: a dataclass in the place of keys and casts, so that a type checker knows what is in the session.
+
+What it does not do: check what an older version of the dataclass has written, or bound what a visitor puts in.
+"""
 
 import os
 from collections.abc import Iterator, MutableMapping

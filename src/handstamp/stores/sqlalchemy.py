@@ -53,7 +53,11 @@ _BROKEN_OFF = frozenset({"40P01", "40001", 1213})
 class SQLAlchemyStore:
     """Keep records in PostgreSQL, MariaDB or SQLite; MySQL is untested.
 
-    :param engine: used with its own pool; nothing is hooked into it
+    What is sent is never logged by ``sqlalchemy.engine``, but at DEBUG it logs each row that is read, which no option
+    hides: leave it at INFO.
+
+    :param engine: used with its own pool; nothing is hooked into it. Make it by
+        ``create_engine(url, hide_parameters=True)``, or SQLAlchemy's own errors and logs show what others send by it.
     :param prefix: what the names of the two tables begin with
     """
 
@@ -61,6 +65,7 @@ class SQLAlchemyStore:
         # A statement must see what others have committed before it, and lock no more than the rows that it finds.
         level = "SERIALIZABLE" if engine.dialect.name == "sqlite" else "READ COMMITTED"
         self._engine = engine.execution_options(isolation_level=level)
+        self._engine.hide_parameters = True  # of this copy alone: they are what sessions hold
         self._driver_error = engine.dialect.loaded_dbapi.Error
         self._tables = MetaData()
         self._sessions, self._fields = _make_tables(self._tables, prefix)
