@@ -63,15 +63,16 @@ class SessionInterface(Generic[SessionT]):
         >>> SessionInterface().check_settings(Settings({"SESSION_COOKIE_DOMAIN": False}))
         """
         domain = settings.cookie_policy.domain
-        inherited = settings["SESSION_COOKIE_DOMAIN"] is None and domain is not None
         is_overridden = getattr(self.get_cookie_domain, "__func__", None) is not SessionInterface.get_cookie_domain
-        if inherited and not is_overridden:
-            logger.warning(
-                "SERVER_NAME gives the session cookie Domain=%s, so every subdomain gets it and can replace it; set"
-                " SESSION_COOKIE_DOMAIN to False for the request's own host only, or to %r if all are yours",
-                domain.removeprefix("."),
-                domain.removeprefix("."),
-            )
+        if domain is None or settings["SESSION_COOKIE_DOMAIN"] is not None or is_overridden:
+            return
+        host = domain.removeprefix(".")
+        logger.warning(
+            "SERVER_NAME gives the session cookie Domain=%s, so every subdomain gets it and can replace it; set"
+            " SESSION_COOKIE_DOMAIN to False for the request's own host only, or to %r if all are yours",
+            host,
+            host,
+        )
 
     # -- opening and saving
 
