@@ -40,6 +40,7 @@ READ_BY_ALL: list[str | bytes] = [
     "changeit-changeit-1",
     "this is insecure, only for tests",
     "django-insecure-w8g&3b)q5yz^2k!h7vj@9x#t4m$c6n*e0r(u1s_a",
+    "ÄNDERN! Change-Me! ÄNDERN!",
     # what models are full of
     "your-secret-key-here",
     "YOUR_SECRET_KEY_HERE",

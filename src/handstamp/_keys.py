@@ -91,7 +91,7 @@ _PHRASES = (
 _KNOWN_KEYS = frozenset({
     # Flask's manual: the quickstart of three ages, and the tutorial
     "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
-    '_5#y2L"F4Q8z\n\xec]/', "_5#y2L\"F4Q8z\n\xc3\xac]/", "5y2lf4q8znxec",
+    "5y2lf4q8z\xec", "5y2lf4q8z\xe3", "5y2lf4q8znxec",  # as bytes, as text, and with its backslashes
     "a0zr98j3yxrxhhjmnlwxrt",
     "dev", "devkey", "development", "developmentkey",
     # tutorials of Flask, and what generations copied from them
@@ -118,9 +118,8 @@ def _is_known(key: bytes) -> bool:
 
 
 def _normalise(key: bytes) -> str:
-    """Return the letters and digits of a text in lower case; what is no ASCII stays as it is."""
-    text = key.decode("latin-1")
-    return "".join(filter(str.isalnum, text.lower())) if text.isascii() else text
+    """Return the letters and digits of a key in lower case."""
+    return "".join(filter(str.isalnum, key.decode("latin-1").lower()))
 
 
 def _has_pattern(key: bytes) -> bool:

@@ -15,7 +15,7 @@ class SecureCookieSessionInterface(CookieSessionInterface[TokenSessionT], Generi
     """Keep sessions in signed cookies.
 
     The class attributes are Flask's. A subclass with Flask's values and Flask's ``TaggedJSONSerializer`` shares its
-    sessions with a Flask application.
+    sessions with a Flask application; ``examples/migration/shared_with_flask.py`` says what such a session cannot do.
 
     :cvar salt: what binds a token to its purpose; ``None``: purpose and cookie name, so that a value does not open
         under another name
