@@ -6,6 +6,7 @@ Whoever guesses the key forges every session. So a key is long enough, it is not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -79,13 +80,18 @@ def _find_problem(key: bytes) -> str | None:
 #: What no random key holds: eight letters come up once in 10**12 places of base64.
 _PHRASES = (
     # what says itself that it must not stay
-    "changeme", "changethis", "changeit", "replaceme", "replacethis", "notsecure", "insecure",
+    "changeme", "changethis", "changeit", "replaceme", "replacethis", "notsecure",
     # what Django's startproject writes before the keys that it makes: they are in the repository
     "djangoinsecure",
-    # what manuals and models write most often
-    "yoursecret", "mysecret", "supersecret", "topsecret", "somesecret", "randomsecret", "secretkey", "secretstring",
-    "thisisasecret", "thisissecret", "thisismyscretkey",
+    # a manual's key with binary characters around it
+    "thisismyscretkey",
 )  # fmt: skip
+
+#: What manuals and language models write most often, and nothing besides.
+_PLACEHOLDER = (
+    "(?:this|is|use|set|put|enter|insert)*(?:a|an|the|my|our|your|own|some|random|super|top|very|long|new)*secret"
+    "(?:key|string|word|phrase|value)*(?:goes|here|please|for|flask|django|app|session|sessions)*"
+)
 
 #: Whole keys, as :func:`_normalise` writes them.
 _KNOWN_KEYS = frozenset({
@@ -114,7 +120,10 @@ _KNOWN_KEYS = frozenset({
 
 def _is_known(key: bytes) -> bool:
     text = _normalise(key)
-    return bool({text, text.strip("0123456789")} & _KNOWN_KEYS) or any(phrase in text for phrase in _PHRASES)
+    letters = text.strip("0123456789")
+    if text in _KNOWN_KEYS or letters in _KNOWN_KEYS:
+        return True
+    return any(phrase in text for phrase in _PHRASES) or re.fullmatch(_PLACEHOLDER, letters) is not None
 
 
 def _normalise(key: bytes) -> str:
