@@ -65,7 +65,7 @@ def typing(session: nox.Session) -> None:
     install(session, "typing", "tests", "bench")  # mypy reads the tests, and the types of what they import
     session.run("mypy")
     session.run("pyright")
-    session.run("pytest", "--quiet", "tests/typing_proof.py")
+    session.run("pytest", "--quiet", "tests/project/typing_proof.py")
 
 
 @nox.session(python=PYTHONS)
@@ -154,7 +154,7 @@ def package(session: nox.Session) -> None:
 
 # What a package can lack shows in any test of a module. Attacks, browsers and peers, which make up two thirds of the
 # time, meet the same code in the tests session; "nox -s package -- tests" runs the attacks too.
-QUICK = ("--ignore=tests/trust", "-m", "not browser")
+QUICK = ("--ignore=tests/security", "-m", "not browser")
 
 
 def test_installed(session: nox.Session, wheel: Path, venv: Path) -> None:
@@ -171,7 +171,7 @@ def test_installed(session: nox.Session, wheel: Path, venv: Path) -> None:
     choose_hash(session)
     args = session.posargs or QUICK
     # The benchmark's contestants, which people also move in from, are not installed here.
-    peers = ("--ignore=tests/benchmarks", "--ignore=tests/test_migration.py", "--ignore=tests/test_concurrency.py")
+    peers = ("--ignore=tests/benchmarks", "--ignore=tests/examples/test_migration.py", "--ignore=tests/concurrency")
     session.run(python, "-m", "pytest", "--quiet", "--numprocesses=auto", *peers, *args, external=True)
 
 
@@ -234,14 +234,14 @@ def fuzz(session: nox.Session) -> None:
 #: The rooms of the text ring, and the files of tests that have to notice a change in each.
 MUTATED = {
     "exceptions": ["test_exceptions.py"],
-    "_unserializable": ["test_culprits.py"],
+    "_unserializable": ["test_unserializable.py"],
     "_json": ["test_payload.py"],
     "_payload_types": ["test_payload.py"],
     "payload": ["test_payload.py"],
     "_cookies": ["test_cookies.py"],
     "_policy": ["test_cookies.py", "test_settings.py"],
     "_lifetimes": ["test_lifetimes.py"],
-    "_keys": ["test_weak_keys.py", "test_settings.py"],
+    "_keys": ["test_keys.py", "test_settings.py"],
     "_setting_types": ["test_settings.py"],
     "_settings": ["test_settings.py"],
     "_base64url": ["test_tokens.py"],

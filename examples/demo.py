@@ -1,9 +1,9 @@
-"""Show visitors their own session: the demo of handstamp, written to be read.
+"""Show visitors their own session: the demo of handstamp.
 
-    python examples/demo.py     # needs waitress; then open http://127.0.0.1:8000 (PORT changes it)
+    python examples/demo.py     # needs waitress; then open http://127.0.0.1:8000 (set PORT to change it)
 
-Plain WSGI, no framework and no script. ``PAGES`` show something; ``ACTIONS`` change the session, then redirect.
-To the application the session is a dict, ``environ["session"]``; to the browser it is one signed cookie.
+It uses plain WSGI, without a framework or JavaScript. ``PAGES`` show something. ``ACTIONS`` change the session, then
+redirect. For the application the session is a dict, ``environ["session"]``. For the browser it is one signed cookie.
 """
 
 import base64
@@ -26,24 +26,24 @@ import waitress
 from handstamp import SecureCookieSession, SecureCookieSessionInterface, SessionMiddleware, Settings
 
 Form = dict[str, str]
-COOKIE_BYTES = 4096  # what a browser has room for, name and value together (RFC 6265bis)
-BASKET_BYTES = 2400  # leaves the rest of the session its room
+COOKIE_BYTES = 4096  # the size limit of browsers for name and value together (RFC 6265bis)
+BASKET_BYTES = 2400  # leaves room for the rest of the session
 FORM_BYTES = 2048
 TEXT_LENGTH = 40
 MOMENT = "%d %b %Y, %H:%M:%S UTC"
 
 
 class Html(str):
-    """Text that is markup already. Whatever is not, ``fill`` escapes."""
+    """Text that is already markup. ``fill`` escapes all other values."""
 
 
 def fill(template: str, **values: object) -> Html:
-    """Put values into a template, escaped: a visitor's name cannot become markup."""
+    """Put escaped values into a template, so that a visitor's name cannot become markup."""
     return Html(template.format(**{k: v if isinstance(v, Html) else escape(str(v)) for k, v in values.items()}))
 
 
 class Answer(NamedTuple):
-    """What goes back to the browser."""
+    """The response to the browser."""
 
     status: int
     body: Iterable[str] = ()
@@ -51,14 +51,14 @@ class Answer(NamedTuple):
 
 
 class Refusal(Exception):
-    """A request that is turned away, with a word to the visitor."""
+    """A rejected request, with a message to the visitor."""
 
     def __init__(self, status: int, word: str, *headers: tuple[str, str]) -> None:
         self.answer = Answer(status, [page(HTTPStatus(status).phrase, NOTICE, word=word), END], headers)
 
 
 class WatchedSessions(SecureCookieSessionInterface):
-    """Signed cookies as ever, but the Set-Cookie line is left where the inspector finds it."""
+    """The usual signed cookies. The Set-Cookie line is also stored for the inspector."""
 
     def set_cookie(self, settings: Settings, session: Any, response: Any, value: str) -> None:
         super().set_cookie(settings, session, response, value)
@@ -66,7 +66,7 @@ class WatchedSessions(SecureCookieSessionInterface):
 
 
 def make_app(settings: dict[str, Any]) -> SessionMiddleware:
-    """Wrap the application. Without an inspector, ``SessionMiddleware(demo, settings)`` would do."""
+    """Wrap the application. Without an inspector, ``SessionMiddleware(demo, settings)`` would be enough."""
     return SessionMiddleware(demo, settings, session_interface=WatchedSessions())
 
 
@@ -80,7 +80,7 @@ def demo(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
 
 
 def respond(environ: WSGIEnvironment) -> Answer:
-    """Show a page, or act and redirect, so that reloading repeats nothing."""
+    """Show a page, or perform an action and redirect, so that a reload does not repeat it."""
     path, method = environ.get("PATH_INFO") or "/", environ["REQUEST_METHOD"]
     if path in PAGES and method in ("GET", "HEAD"):
         return PAGES[path](environ)
@@ -101,7 +101,7 @@ def home(environ: WSGIEnvironment) -> Answer:
 
 
 def goodbye(environ: WSGIEnvironment) -> Answer:
-    if environ["session"]:  # Nobody has signed out: there is a session, so let it be seen.
+    if environ["session"]:  # The visitor has a session, so has not signed out.
         return Answer(303, headers=(("Location", "/"),))
     return Answer(200, [page("Signed out", NOTICE, word="Your session is over, and its cookie is gone."), END])
 
@@ -110,7 +110,7 @@ def sign_in(session: SecureCookieSession, form: Form) -> str:
     session["user"] = text_of(form, "name")
     session["csrf"] = secrets.token_urlsafe(16)
     session.permanent = "remember" in form
-    session.renew()  # OWASP: issue the session anew at sign-in, lest somebody has planted it.
+    session.renew()  # OWASP: renew the session at sign-in, so that a planted session is useless.
     return "/"
 
 
@@ -122,7 +122,7 @@ def sign_out(session: SecureCookieSession, form: Form) -> str:
 def add_item(session: SecureCookieSession, form: Form) -> str:
     if len(json.dumps(session.setdefault("basket", []))) > BASKET_BYTES:
         raise Refusal(409, "The basket is full: a cookie has room for little. Take something out first.")
-    session["basket"].append(text_of(form, "item"))  # A change in place, and the session notices.
+    session["basket"].append(text_of(form, "item"))  # The session detects changes inside a list.
     return "/#basket"
 
 
@@ -137,7 +137,7 @@ ACTIONS = {"/sign-in": sign_in, "/sign-out": sign_out, "/basket/add": add_item, 
 
 
 def read_form(environ: WSGIEnvironment) -> Form:
-    """Read the fields of a form. What is too long, or no form, is refused."""
+    """Read the fields of a form. Reject a body that is too long or not a form."""
     if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         raise Refusal(415, "Only forms are read here.")
     try:
@@ -151,7 +151,7 @@ def read_form(environ: WSGIEnvironment) -> Form:
 
 
 def check_token(session: SecureCookieSession, form: Form) -> None:
-    """Refuse a form that another site made the browser send (CSRF): only our own page knows the token."""
+    """Reject a form that another site made the browser send (CSRF). Only our own page knows the token."""
     token = session.get("csrf", "")
     if not token or not secrets.compare_digest(token.encode(), form.get("csrf", "").encode()):
         raise Refusal(403, "That form is older than your session. Go back to the page and try again.")
@@ -165,7 +165,7 @@ def text_of(form: Form, field: str) -> str:
 
 
 def stream_home(environ: WSGIEnvironment) -> Iterator[str]:
-    """Yield the page in two pieces. The cookie goes out ahead of the first, so that the second can show it."""
+    """Yield the page in two pieces. The first sends the cookie, so that the second can show it."""
     session = environ["session"]
     token = fill(HIDDEN, token=session["csrf"])
     door = fill(MEMBER, user=session["user"], token=token) if "user" in session else fill(STRANGER, token=token)
@@ -179,7 +179,7 @@ def page(title: str, template: str, **values: object) -> str:
 
 
 def inspector(created: datetime, settings: Settings, line: str) -> Html:
-    """Take a Set-Cookie line apart, as anybody can who holds the cookie: it is signed, not secret."""
+    """Split a Set-Cookie line. Anybody who has the cookie can do this, because it is signed but not encrypted."""
     cookie, *attributes = line.split("; ")
     name, _, value = cookie.partition("=")
     payload, time, seal = value.rsplit(".", 2)
@@ -325,7 +325,7 @@ DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'sha256-{DIGEST}'; img-src data:; form-action 'self'"
 HEADERS = [
     ("Content-Type", "text/html; charset=utf-8"),
-    ("Cache-Control", "no-store"),  # Or the back button would show who was signed in.
+    ("Cache-Control", "no-store"),  # Otherwise the back button would show who was signed in.
     ("Content-Security-Policy", f"{POLICY}; base-uri 'none'; frame-ancestors 'none'"),
     ("Referrer-Policy", "same-origin"),
     ("X-Content-Type-Options", "nosniff"),

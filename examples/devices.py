@@ -1,9 +1,9 @@
-"""Show people where they are signed in, and let them end sessions from afar.
+"""Show users where they are signed in, and let them end sessions on other devices.
 
     python examples/devices.py    # needs waitress; then open http://127.0.0.1:8000 in two browsers (PORT changes it)
 
-Sessions are kept in memory, or in Redis if REDIS_URL says where (``pip install 'handstamp[redis]'``). It is a demo:
-whoever types a name is signed in under it, where a real site asks for proof. All else is meant to be copied.
+Sessions are kept in memory, or in Redis if REDIS_URL is set (``pip install 'handstamp[redis]'``). This is a demo: any
+name is signed in without a password. Everything else is meant to be copied.
 
 A session belongs to its ``owner``. ``interface.sessions(owner)`` lists what an owner has, ``interface.end(handle)``
 ends one of them at once, ``interface.end_all(owner, keep=session)`` all but one.
@@ -34,21 +34,21 @@ FORM_BYTES = 2048
 NAME_LENGTH = 40
 LABEL_LENGTH = 60
 
-# So that "last seen" is true to a minute, for one small write a minute. By default a session's end moves once a day.
+# "Last seen" is then exact to a minute, at the cost of one small write a minute. The default is one write a day.
 SETTINGS = {"SESSION_REFRESH_INTERVAL": 60}
 
 
 class Html(str):
-    """Text that is markup already. Whatever is not, ``fill`` escapes."""
+    """Text that is already markup. ``fill`` escapes all other values."""
 
 
 def fill(template: str, **values: object) -> Html:
-    """Put values into a template, escaped: neither a name nor a User-Agent can become markup."""
+    """Put escaped values into a template, so that neither a name nor a User-Agent can become markup."""
     return Html(template.format(**{k: v if isinstance(v, Html) else escape(str(v)) for k, v in values.items()}))
 
 
 class Answer(NamedTuple):
-    """What goes back to the browser."""
+    """The response to the browser."""
 
     status: int
     body: str = ""
@@ -59,7 +59,7 @@ HOME = Answer(303, headers=(("Location", "/"),))
 
 
 class Refusal(Exception):
-    """A request that is turned away, with a word to the visitor."""
+    """A rejected request, with a message to the visitor."""
 
     def __init__(self, status: int, word: str, *headers: tuple[str, str]) -> None:
         self.answer = Answer(status, page(HTTPStatus(status).phrase, NOTICE, word=word), headers)
@@ -69,17 +69,17 @@ class Refusal(Exception):
 
 
 def make_app(settings: dict[str, Any], store: Store) -> WSGIApplication:
-    """Wrap the page: first in its sessions, then in what answers when one of them was ended meanwhile."""
+    """Wrap the page in the session middleware, and in a function that handles sessions that were ended meanwhile."""
     interface = ServerSideSessionInterface(store)
     app = partial(devices, interface)
     return go_home_if_ended(SessionMiddleware(app, {**SETTINGS, **settings}, session_interface=interface))
 
 
 def go_home_if_ended(app: WSGIApplication) -> WSGIApplication:
-    """Redirect a request whose session another one ended while it ran: what it wrote could not be saved.
+    """Redirect a request if another request ended its session, because its changes could not be saved.
 
-    It stands outside the middleware, for that is where a session is saved. All bodies here are lists, so that this is
-    done before the call returns, and nothing has been sent; a streamed body would save with its first chunk.
+    This function wraps the middleware, which saves the session. All bodies here are lists, so the session is saved
+    before the call returns, and nothing has been sent yet. A streamed body would save it with the first chunk.
     """
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -108,14 +108,14 @@ def send(answer: Answer, start_response: StartResponse) -> list[bytes]:
 
 
 def respond(interface: ServerSideSessionInterface, request: Request) -> Answer:
-    """Show a page, or act and redirect, so that reloading repeats nothing."""
+    """Show a page, or perform an action and redirect, so that a reload does not repeat it."""
     path, session = request.environ.get("PATH_INFO") or "/", request.environ["session"]
     if path in PAGES and request.method in ("GET", "HEAD"):
         return PAGES[path](interface, session)
     if path in ACTIONS and request.method == "POST":
         form = read_form(request)
         if session.owner is None and path != "/sign-in":
-            return HOME  # where it says that this session has ended
+            return HOME  # the page says that this session has ended
         check_token(session, form)
         ACTIONS[path](interface, session, form, request)
         return HOME
@@ -151,7 +151,7 @@ def show_moment(moment: datetime) -> Html:
 
 
 def show_door(interface: ServerSideSessionInterface, session: ServerSideSession) -> Answer:
-    """Show the form, which needs a session: else another site could sign visitors in under a name of its own."""
+    """Show the form. It needs a session, because otherwise another site could sign visitors in to its own account."""
     if session.owner is not None:
         return HOME
     token = fill(HIDDEN, token=session.setdefault("csrf", secrets.token_urlsafe(16)))
@@ -163,9 +163,9 @@ def show_door(interface: ServerSideSessionInterface, session: ServerSideSession)
 
 def sign_in(interface: ServerSideSessionInterface, session: ServerSideSession, form: Form, request: Request) -> None:
     if session.owner is not None:
-        return  # in another tab; two people never share a session
+        return  # already signed in, in another tab; two people never share a session
     session.owner = read_name(form)
-    session.renew()  # whoever planted the session, or looked at its token, is left with a dead one
+    session.renew()  # an attacker who planted the session or saw its token can no longer use it
     session["csrf"] = secrets.token_urlsafe(16)
     session["device"] = find_label(request.environ.get("HTTP_USER_AGENT", ""))
     session["signed_in"] = datetime.fromtimestamp(interface.now(), UTC)
@@ -179,14 +179,14 @@ def end_one(interface: ServerSideSessionInterface, session: ServerSideSession, f
     handle = form.get("handle", "")
     if handle == session.handle:
         session.invalidate()
-    # A form may name anybody's session, so look it up among one's own.
+    # A form may contain any handle, so look it up among the user's own sessions.
     elif any(each.handle == handle for each in interface.sessions(session.owner)):
         interface.end(handle)
 
 
 def end_others(interface: ServerSideSessionInterface, session: ServerSideSession, form: Form, request: Request) -> None:
     interface.end_all(session.owner, keep=session)
-    session.renew()  # a copy of this very cookie is somewhere else, too
+    session.renew()  # this cookie may have been copied too
 
 
 PAGES = {"/": show_devices, "/sign-in": show_door}
@@ -197,7 +197,7 @@ ACTIONS = {"/sign-in": sign_in, "/sign-out": sign_out, "/end": end_one, "/end-ot
 
 
 def read_form(request: Request) -> Form:
-    """Read the fields of a form. What is too long, or no form, is refused."""
+    """Read the fields of a form. Reject a body that is too long or not a form."""
     environ = request.environ
     if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         raise Refusal(415, "Only forms are read here.")
@@ -211,7 +211,7 @@ def read_form(request: Request) -> Form:
 
 
 def check_token(session: ServerSideSession, form: Form) -> None:
-    """Refuse a form that another site made the browser send (CSRF): only our own page knows the token."""
+    """Reject a form that another site made the browser send (CSRF). Only our own page knows the token."""
     token = session.get("csrf", "")
     if not token or not secrets.compare_digest(token.encode(), form.get("csrf", "").encode()):
         raise Refusal(403, "That form is older than your session. Go back to the page and try again.")
@@ -225,7 +225,7 @@ def read_name(form: Form) -> str:
 
 
 def find_label(agent: str) -> str:
-    """Name a device after its User-Agent, as well as that can be done; the visitor may have written anything there."""
+    """Return a label for a device from its User-Agent, as well as possible. A visitor may send any text there."""
     browser = next((name for mark, name in BROWSERS.items() if mark in agent), "")
     system = next((name for mark, name in SYSTEMS.items() if mark in agent), "")
     if browser and system:
@@ -234,7 +234,7 @@ def find_label(agent: str) -> str:
     return printable[:LABEL_LENGTH] or "A device that does not say"
 
 
-# The first that is found counts: most browsers name others, too.
+# The first match counts, because most browsers name others too.
 BROWSERS = {
     "Edg": "Edge",
     "OPR/": "Opera",
@@ -351,7 +351,7 @@ DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'sha256-{DIGEST}'; img-src data:; form-action 'self'"
 HEADERS = [
     ("Content-Type", "text/html; charset=utf-8"),
-    ("Cache-Control", "no-store"),  # Or the back button would show who was signed in.
+    ("Cache-Control", "no-store"),  # Otherwise the back button would show who was signed in.
     ("Content-Security-Policy", f"{POLICY}; base-uri 'none'; frame-ancestors 'none'"),
     ("Referrer-Policy", "same-origin"),
     ("X-Content-Type-Options", "nosniff"),

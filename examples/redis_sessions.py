@@ -1,11 +1,11 @@
-"""Keep sessions in Redis or Valkey: the smallest program that may run on several machines.
+"""Keep sessions in Redis or Valkey: the smallest program that can run on several machines.
 
     export SECRET_KEY=$(python -m handstamp secret)    # the same on every machine
     pip install 'handstamp[redis]' && REDIS_URL=redis://127.0.0.1:6379/0 python examples/redis_sessions.py
 
-Then open http://127.0.0.1:8000; start it once more with PORT=8001, and both count the same visits. While Redis is down
-the answer is a 500, and when it is back the next request works. Of two requests that write the same key at the same
-moment the last one wins; writes to different keys never disturb each other.
+Then open http://127.0.0.1:8000. Start the program again with PORT=8001, and both count the same visits. While Redis is
+down, the program answers 500. When Redis is back, the next request works. If two requests write the same key at the
+same time, the last one wins. Writes to different keys never affect each other.
 """
 
 import os
@@ -30,8 +30,8 @@ def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[byt
 
 
 def connect(url: str) -> Redis:
-    """Return a client that gives up soon: by itself redis-py 8.1 waits 5 seconds, and tries ten times more."""
-    retry = Retry(ExponentialBackoff(cap=0.1, base=0.01), 2)  # seconds; whatever the store does may be done again
+    """Return a client that gives up soon. By default redis-py 8.1 waits 5 seconds, and retries ten times."""
+    retry = Retry(ExponentialBackoff(cap=0.1, base=0.01), 2)  # seconds; each call of a store may be repeated
     return Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, retry=retry)
 
 

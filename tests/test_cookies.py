@@ -30,12 +30,12 @@ PLAIN = CookiePolicy(
 
 def write(policy: CookiePolicy, value: str, expires: int | None = None) -> str:
     """Return the Set-Cookie line of a policy."""
-    return format_cookie(policy.name, value, format_attributes(policy), expires, NOW)
+    return format_cookie(policy.name, value, format_attributes(**policy._asdict()), expires, NOW)
 
 
 def write_deletion(policy: CookiePolicy) -> str:
     """Return the Set-Cookie line that deletes the cookie of a policy."""
-    return format_deletion(policy.name, format_attributes(policy))
+    return format_deletion(policy.name, format_attributes(**policy._asdict()))
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -386,6 +386,27 @@ FULL = CookiePolicy("id", ".example.com", "/app", True, True, "None", True)
 def test_attributes(policy: CookiePolicy, attributes: str) -> None:
     """Each attribute of the policy is written, and a leading dot is not."""
     assert write(policy, "value", None) == f"{policy.name}=value; {attributes}"
+
+
+#: Of each field a value that :data:`SOUND` does not have.
+SOUND = PLAIN._replace(secure=True)
+OTHERS: dict[str, Any] = {
+    "name": "id",
+    "domain": "example.com",
+    "path": "/app",
+    "httponly": False,
+    "secure": False,
+    "samesite": "Strict",
+    "partitioned": True,
+}
+
+
+@pytest.mark.parametrize("field", CookiePolicy._fields)
+def test_every_field_is_written(field: str) -> None:
+    """Every field of a policy reaches the Set-Cookie line, and the line that deletes the cookie."""
+    other = SOUND._replace(**{field: OTHERS[field]})
+    assert write(other, "value") != write(SOUND, "value")
+    assert write_deletion(other) != write_deletion(SOUND)
 
 
 @pytest.mark.parametrize(

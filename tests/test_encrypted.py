@@ -12,7 +12,6 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from missing import need
 from webob import Request
 
 from handstamp import (
@@ -24,6 +23,7 @@ from handstamp import (
     SettingsError,
 )
 from handstamp._rejection import BadToken
+from tests.support.missing_programs import need
 
 need("cryptography")
 

@@ -9,8 +9,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
-from helpers import DAY, HOUR, KEY, MINUTE, SETTINGS, START, TEXT, Answer, Site, make_environ
-from kinds import make_interface
 from webob import Request, Response
 
 from handstamp import (
@@ -25,6 +23,10 @@ from handstamp import (
     SettingsError,
 )
 from handstamp._token_based import TokenSessionInterface
+from tests.support.constants import DAY, HOUR, KEY, MINUTE, SETTINGS, START
+from tests.support.cookie_kinds import make_interface
+from tests.support.site import Site
+from tests.support.wsgi import TEXT, Answer, make_environ
 
 pytestmark = pytest.mark.usefixtures("kind")
 
@@ -115,7 +117,7 @@ def test_should_set_cookie(answer: bool, count: int) -> None:
     site.visit(_write)
     other = Site(interface=_override("should_set_cookie", answer))
     action = dict if answer else _write
-    assert len(other.visit(action, HTTP_COOKIE=site.browser.cookie_header()).cookies) == count
+    assert len(other.visit(action, HTTP_COOKIE=site.visitor.cookie_header()).cookies) == count
 
 
 class PathOfScript(SecureCookieSessionInterface):
@@ -155,7 +157,7 @@ def test_shared_by_middlewares() -> None:
     one, two = Site(interface=interface), Site({"SECRET_KEY": "another key of enough bytes"}, interface=interface)
     one.visit(_write)
     two.visit(_write)
-    cookie = one.browser.cookie_header()
+    cookie = one.visitor.cookie_header()
     assert (one.visit(dict).result, two.visit(dict).result) == ({"n": 1}, {"n": 1})
     assert two.visit(dict, HTTP_COOKIE=cookie).result == {}
 
@@ -244,7 +246,7 @@ def test_permanent(settings: dict[str, Any], later: int, age: int) -> None:
     site = Site(settings)
     answer = site.visit(_write_permanent)
     if later:
-        site.clock.advance(later)
+        site.clock.tick(later)
         answer = site.visit(_write)
     assert int(answer.attributes["max-age"]) == age
     assert parsedate_to_datetime(answer.attributes["expires"]).timestamp() == site.clock() + age
@@ -297,7 +299,7 @@ def test_own_interface_deletes() -> None:
     assert answer.cookie == (
         "session=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
     )
-    assert site.browser.jar == {}
+    assert site.visitor.jar == {}
 
 
 @pytest.mark.parametrize("action", [_write, _end], ids=["set", "delete"])
@@ -447,61 +449,6 @@ def test_logs_refusal(reason: RejectReason, caplog: pytest.LogCaptureFixture) ->
 
 def _nothing(session: Any) -> None:
     pass
-
-
-VARY: list[tuple[str, Callable[[Any], object], bool, list[str], list[str]]] = [
-    ("untouched", _nothing, False, [], []),
-    ("asked for accessed", lambda s: s.accessed, False, [], []),
-    ("asked for modified", lambda s: s.modified, False, [], []),
-    ("repr", repr, False, [], []),
-    ("get", lambda s: s.get("n"), False, ["Cookie"], []),
-    ("in", lambda s: "n" in s, False, ["Cookie"], []),
-    ("len", len, False, ["Cookie"], []),
-    ("bool", bool, False, ["Cookie"], []),
-    ("list", list, False, ["Cookie"], []),
-    ("==", lambda s: s == {}, False, ["Cookie"], []),
-    ("new", lambda s: s.new, False, ["Cookie"], []),
-    ("created", lambda s: s.created, False, ["Cookie"], []),
-    ("permanent", lambda s: s.permanent, False, ["Cookie"], []),
-    ("modified", lambda s: s.update(n=2), False, ["Cookie"], ["private"]),
-    ("renewed", lambda s: s.renew(), False, ["Cookie"], ["private"]),
-    ("refreshed", lambda s: s.get("n"), True, ["Cookie"], ["private"]),
-    ("old but untouched", _nothing, True, [], []),
-    ("deleted", _end, False, ["Cookie"], ["private"]),
-    ("cleared", lambda s: s.clear(), False, ["Cookie"], ["private"]),
-    ("discarded", lambda s: setattr(s, "modified", False), False, [], []),
-    ("changed and discarded", lambda s: (s.clear(), setattr(s, "modified", False)), False, ["Cookie"], []),
-    ("forced", lambda s: setattr(s, "modified", True), False, ["Cookie"], ["private"]),
-]
-
-
-@pytest.mark.parametrize(
-    ("action", "is_old", "vary", "cache_control"), [row[1:] for row in VARY], ids=[r[0] for r in VARY]
-)
-def test_tells_caches(action: Callable[[Any], object], is_old: bool, vary: list[str], cache_control: list[str]) -> None:
-    """Vary is said exactly if the session was touched, and private exactly with a Set-Cookie of ours."""
-    site = Site()
-    site.visit(_write)
-    site.clock.advance(2 * DAY if is_old else 0)
-    answer = site.visit(action)
-    assert (answer.every("Vary"), answer.every("Cache-Control")) == (vary, cache_control)
-    assert len(answer.cookies) == len(cache_control)
-
-
-@pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        ([("Vary", "Accept")], ["Accept, Cookie"]),
-        ([("vary", "accept, cookie")], ["accept, cookie"]),
-        ([("Vary", "*")], ["*"]),
-        ([("Vary", "Accept"), ("Vary", "Origin")], ["Accept", "Origin, Cookie"]),
-        ([], ["Cookie"]),
-    ],
-    ids=str,
-)
-def test_merges_vary(said: list[tuple[str, str]], expected: list[str]) -> None:
-    """Vary is merged with what the application says, never said twice, and ``*`` says it all."""
-    assert Site(headers=TEXT + said).visit(_write).every("Vary") == expected
 
 
 @pytest.mark.parametrize("said", ["no-store", "private, max-age=60", "no-cache", "max-age=60"])

@@ -56,7 +56,7 @@ def test_help_names_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_info:
         main(["--help"])
     assert exit_info.value.code == 0
-    assert "print a fresh SECRET_KEY" in capsys.readouterr().out
+    assert "print a new SECRET_KEY" in capsys.readouterr().out
 
 
 def test_module_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

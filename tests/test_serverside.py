@@ -16,26 +16,8 @@ from uuid import UUID
 
 import pytest
 import webtest
-from helpers import (
-    DAY,
-    HOUR,
-    KEY,
-    MINUTE,
-    OLD_KEY,
-    START,
-    TEXT,
-    Answer,
-    Clock,
-    Site,
-    exact,
-    make_environ,
-    on_clock,
-    serve,
-)
 from hypothesis import given
 from hypothesis import strategies as st
-from kinds import decode
-from test_property import STEPS, VALUES, Step, clear
 
 from handstamp import (
     ReservedKey,
@@ -50,7 +32,14 @@ from handstamp import (
 )
 from handstamp.serverside import ServerSideSession, ServerSideSessionInterface
 from handstamp.stores import Change, MemoryStore, Record
-from handstamp.testing import make_cookie, read_cookie, session_transaction
+from handstamp.testing import FrozenClock, make_cookie, read_cookie, session_transaction
+from tests.support.clock import on_clock
+from tests.support.constants import DAY, HOUR, KEY, MINUTE, OLD_KEY, START
+from tests.support.cookie_kinds import decode
+from tests.support.random_steps import STEPS, VALUES, Step, clear
+from tests.support.site import Site
+from tests.support.values import exact
+from tests.support.wsgi import TEXT, Answer, make_environ, serve
 
 VERBS = ("load", "create", "update", "delete", "find")
 
@@ -115,7 +104,7 @@ class Slow:
     def __init__(self, shop: Shop) -> None:
         held: list[Any] = []
         app = SessionMiddleware(_hold(held), shop.middleware.settings, session_interface=shop.interface)
-        environ = make_environ(HTTP_COOKIE=shop.browser.cookie_header())
+        environ = make_environ(HTTP_COOKIE=shop.visitor.cookie_header())
         self._body: Any = app(environ, self._start_response)
         self.session = held[0]
 
@@ -203,7 +192,7 @@ def test_comes_back(shop: Shop) -> None:
 def test_large(shop: Shop) -> None:
     """A session may be far larger than a cookie."""
     shop.visit(put("much", "x" * 1_000_000))
-    assert len(shop.browser.cookie_header()) < 200
+    assert len(shop.visitor.cookie_header()) < 200
     assert shop.visit(get("much")).result == "x" * 1_000_000
 
 
@@ -281,7 +270,7 @@ def test_ids_differ() -> None:
     contents = set()
     for _ in range(1000):
         contents.add(decode(shop.visit(sign_in).token.partition(".")[0]))
-        shop.browser.jar.clear()
+        shop.visitor.jar.clear()
     assert len({content[:16] for content in contents}) == len({content[16:] for content in contents}) == 1000
 
 
@@ -292,12 +281,12 @@ def test_made_up_tokens(shop: Shop) -> None:
     other = Shop({"SECRET_KEY": OLD_KEY})
     for number in range(1000):
         if number % 2:
-            other.browser.jar.clear()
+            other.visitor.jar.clear()
             made_up = other.visit(sign_in).token
         else:
             place = number % len(good)
             made_up = good[:place] + ("A" if good[place] != "A" else "B") + good[place + 1 :]
-        shop.browser.jar.clear()
+        shop.visitor.jar.clear()
         answer = shop.visit(dict, HTTP_COOKIE=f"session={made_up}")
         assert answer.result == {}
         assert is_left_alone(answer)
@@ -321,9 +310,9 @@ def test_other_kinds_do_not_open(shop: Shop) -> None:
     """A signed cookie of the same key does not open as a token, nor a token as one."""
     signed = Site()
     signed.visit(sign_in)
-    assert shop.visit(dict, HTTP_COOKIE=signed.browser.cookie_header()).result == {}
+    assert shop.visit(dict, HTTP_COOKIE=signed.visitor.cookie_header()).result == {}
     shop.visit(sign_in)
-    assert signed.visit(dict, HTTP_COOKIE=shop.browser.cookie_header()).result == {}
+    assert signed.visit(dict, HTTP_COOKIE=shop.visitor.cookie_header()).result == {}
 
 
 def test_no_key() -> None:
@@ -377,9 +366,9 @@ def test_round_trips(shop: Shop) -> None:
 def test_touch_is_throttled(shop: Shop) -> None:
     """A session that is read is touched, with a fresh cookie, once its token is as old as the refresh interval."""
     shop.visit(sign_in)
-    shop.clock.advance(DAY - 1)
+    shop.clock.tick(DAY - 1)
     assert is_left_alone(shop.visit(get("user")))
-    shop.clock.advance(1)
+    shop.clock.tick(1)
     shop.store.take()
     answer = shop.visit(get("user"))
     assert shop.store.take() == {"load": 1, "update": 1}
@@ -444,11 +433,11 @@ def test_forced(shop: Shop) -> None:
 def test_other_cookie_does_not_shadow(shop: Shop) -> None:
     """Of several tokens the one issued last whose record is there counts."""
     shop.visit(put("n", 1))
-    first = shop.browser.cookie_header()
-    shop.browser.jar.clear()
-    shop.clock.advance(MINUTE)
+    first = shop.visitor.cookie_header()
+    shop.visitor.jar.clear()
+    shop.clock.tick(MINUTE)
     shop.visit(lambda session: (put("n", 2)(session), own("ada")(session)))
-    second = shop.browser.cookie_header()
+    second = shop.visitor.cookie_header()
     assert shop.visit(get("n"), HTTP_COOKIE=f"{first}; {second}").result == 2
     shop.interface.end_all("ada")
     answer = shop.visit(lambda session: (session["n"], session.owner), HTTP_COOKIE=f"{second}; {first}")
@@ -479,9 +468,9 @@ def test_limit(settings: dict[str, Any], last: int, reason: str, caplog: pytest.
     shop = Shop({"SESSION_REFRESH_INTERVAL": False, **settings})
     shop.visit(sign_in)
     assert shop.record.end == START + last
-    shop.clock.advance(last)
+    shop.clock.tick(last)
     assert shop.visit(get("user")).result == "ada"
-    shop.clock.advance(1)
+    shop.clock.tick(1)
     caplog.clear()
     assert shop.visit(get("user")).result is None
     assert [record.getMessage() for record in caplog.records] == [f"session cookie rejected: {reason}"]
@@ -490,17 +479,17 @@ def test_limit(settings: dict[str, Any], last: int, reason: str, caplog: pytest.
 def test_end_of_the_record_decides(caplog: pytest.LogCaptureFixture) -> None:
     """Longer limits do not revive what has ended; shorter ones hold at once."""
     caplog.set_level(logging.INFO, "handstamp")
-    store, clock = Spy(), Clock()
+    store, clock = Spy(), FrozenClock(START)
     short = Shop({"SESSION_IDLE_LIFETIME": HOUR}, store=store, clock=clock)
     long = Shop({"SESSION_IDLE_LIFETIME": DAY}, store=store, clock=clock)
-    long.browser.jar = short.browser.jar
+    long.visitor.jar = short.visitor.jar
     short.visit(sign_in)
-    clock.advance(HOUR + 1)
+    clock.tick(HOUR + 1)
     caplog.clear()
     assert long.visit(get("user")).result is None
     assert "idle" in caplog.text
     long.visit(sign_in)
-    clock.advance(HOUR + 1)
+    clock.tick(HOUR + 1)
     assert short.visit(get("user")).result is None
     assert long.visit(get("user")).result == "ada"
 
@@ -511,10 +500,10 @@ def test_absolute_limit_stays() -> None:
     shop.visit(sign_in)
     for _ in range(12):
         assert shop.visit(get("user")).result == "ada"
-        shop.clock.advance(10 * MINUTE)
+        shop.clock.tick(10 * MINUTE)
     assert shop.record.end == START + 2 * HOUR
     assert shop.visit(get("user")).result == "ada"
-    shop.clock.advance(1)
+    shop.clock.tick(1)
     assert shop.visit(get("user")).result is None
 
 
@@ -536,7 +525,7 @@ def test_writers_keep_their_cookie() -> None:
         shop = Shop({"SESSION_REFRESH_INTERVAL": refresh})
         shop.visit(lambda session: setattr(session, "permanent", True))
         for day in range(60):
-            shop.clock.advance(DAY)
+            shop.clock.tick(DAY)
             shop.visit(put("day", day))
         assert shop.visit(get("day")).result == 59
 
@@ -544,7 +533,7 @@ def test_writers_keep_their_cookie() -> None:
 def test_write_leaves_a_young_cookie_alone(shop: Shop) -> None:
     """A write sets no cookie where the browser's is young: a slow response could put it over a newer one."""
     shop.visit(sign_in)
-    shop.clock.advance(HOUR)
+    shop.clock.tick(HOUR)
     assert is_left_alone(shop.visit(put("a", 1)))
     assert shop.record.end == START + HOUR + 31 * DAY
 
@@ -555,7 +544,7 @@ def test_fallback_is_replaced() -> None:
     old.visit(sign_in)
     before = old.record
     new = Shop({"SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": [OLD_KEY]}, store=old.store)
-    new.browser.jar = old.browser.jar
+    new.visitor.jar = old.visitor.jar
     assert len(new.visit(get("user")).cookies) == 1
     assert is_left_alone(new.visit(get("user")))
     assert new.record.hash == before.hash
@@ -568,8 +557,8 @@ def test_fallback_is_replaced() -> None:
 def test_renew(shop: Shop) -> None:
     """Renewing keeps handle and data, begins anew, and the old token is dead at once."""
     shop.visit(put("cart", [1]))
-    old, (handle,) = shop.browser.cookie_header(), shop.records
-    shop.clock.advance(MINUTE)
+    old, (handle,) = shop.visitor.cookie_header(), shop.records
+    shop.clock.tick(MINUTE)
     answer = shop.visit(lambda session: (renew(session), put("user", "ada")(session)))
     assert len(answer.cookies) == 1
     assert list(shop.records) == [handle]
@@ -590,7 +579,7 @@ def test_renew_of_a_new_session(shop: Shop) -> None:
 def test_invalidate(shop: Shop) -> None:
     """Ending a session deletes record and cookie; a copy of its token opens nothing."""
     shop.visit(sign_in)
-    copy = shop.browser.cookie_header()
+    copy = shop.visitor.cookie_header()
     answer = shop.visit(end)
     assert answer.attributes["max-age"] == "0"
     assert shop.records == {}
@@ -643,7 +632,7 @@ def test_different_keys(shop: Shop) -> None:
 def test_reader_overwrites_nobody(shop: Shop) -> None:
     """A slow reader overwrites nothing, be its session due."""
     shop.visit(lambda session: session.update(a=0, cart=[]))
-    shop.clock.advance(2 * DAY)
+    shop.clock.tick(2 * DAY)
     slow = shop.begin()
     assert list(slow.session.values()) == [0, []]
     shop.visit(lambda session: (put("a", 1)(session), session["cart"].append(2)))
@@ -659,7 +648,7 @@ def test_slow_writer(shop: Shop, ending: Callable[[Any], object]) -> None:
     slow.session["a"] = 1
     shop.visit(ending)
     kept = shop.records
-    with pytest.raises(SessionEnded, match="another request has ended or renewed"):
+    with pytest.raises(SessionEnded, match="another request ended or renewed"):
         slow.finish()
     assert slow.headers is None
     assert shop.records == kept
@@ -669,7 +658,7 @@ def test_slow_writer(shop: Shop, ending: Callable[[Any], object]) -> None:
 def test_slow_reader(shop: Shop, ending: Callable[[Any], object]) -> None:
     """A mere touch that is refused is silent, and leaves the cookie alone."""
     shop.visit(sign_in)
-    shop.clock.advance(2 * DAY)
+    shop.clock.tick(2 * DAY)
     slow = shop.begin()
     assert slow.session["user"] == "ada"
     shop.visit(ending)
@@ -750,7 +739,7 @@ def test_owners_are_exact(shop: Shop) -> None:
     """1, "1" and True are three owners."""
     for owner in (1, "1", True):
         shop.visit(own(owner))
-        shop.browser.jar.clear()
+        shop.visitor.jar.clear()
     assert [len(shop.interface.sessions(owner)) for owner in (1, "1", True, 1.0)] == [1, 1, 1, 0]
 
 
@@ -778,8 +767,8 @@ def test_sessions(shop: Shop) -> None:
     """The sessions of an owner are listed, last seen first, with what a page needs to label them."""
     for device in ("phone", "laptop"):
         shop.visit(partial(label, device))
-        shop.browser.jar.clear()
-        shop.clock.advance(MINUTE)
+        shop.visitor.jar.clear()
+        shop.clock.tick(MINUTE)
     laptop, phone = shop.interface.sessions(7)
     assert (laptop.data["device"], phone.data["device"]) == ("laptop", "phone")
     assert {laptop.handle, phone.handle} == shop.records.keys()
@@ -792,12 +781,12 @@ def test_sessions(shop: Shop) -> None:
 def test_sessions_that_ended(shop: Shop) -> None:
     """Sessions whose end has passed are not listed, nor are damaged ones."""
     for seconds in (0, DAY, DAY):
-        shop.clock.advance(seconds)
+        shop.clock.tick(seconds)
         shop.visit(lambda session: (sign_in(session), own(7)(session)))
-        shop.browser.jar.clear()
-    shop.clock.advance(29 * DAY)
+        shop.visitor.jar.clear()
+    shop.clock.tick(29 * DAY)
     assert len(shop.interface.sessions(7)) == 3
-    shop.clock.advance(1)
+    shop.clock.tick(1)
     assert len(shop.interface.sessions(7)) == 2
     (first, *_) = [handle for handle, record in shop.records.items() if record.seen == START + DAY]
     shop.store._records[first] = shop.records[first]._replace(fields={'"a"': "?"})
@@ -824,7 +813,7 @@ def test_end_of_no_handle(shop: Shop, handle: str) -> None:
 def test_end_all(shop: Shop) -> None:
     """All sessions of an owner are ended but the one that is kept; those of others stay."""
     for owner in (7, 7, 8, 7):
-        shop.browser.jar.clear()
+        shop.visitor.jar.clear()
         shop.visit(own(owner))
     assert shop.visit(lambda session: shop.interface.end_all(7, keep=session)).result == 2
     assert [len(shop.interface.sessions(owner)) for owner in (7, 8)] == [1, 1]
@@ -836,7 +825,7 @@ def test_end_all(shop: Shop) -> None:
 def test_end_all_before_the_first_save(shop: Shop) -> None:
     """A session that is not kept yet survives the end of all others."""
     shop.visit(own(7))
-    shop.browser.jar.clear()
+    shop.visitor.jar.clear()
     shop.visit(lambda session: (own(7)(session), shop.interface.end_all(7, keep=session)))
     assert shop.visit(lambda session: session.owner).result == 7
 
@@ -983,7 +972,7 @@ def test_leaves_no_garbage(shop: Shop) -> None:
     gc.disable()
     try:
         for action in (bool, dict, put("n", [1]), renew, end, sign_in):
-            environ = make_environ(HTTP_COOKIE=shop.browser.cookie_header())
+            environ = make_environ(HTTP_COOKIE=shop.visitor.cookie_header())
             shop.action = action
             list(shop.middleware(environ, lambda *args: bytes))
             del environ
@@ -1030,7 +1019,7 @@ def test_leaks_nothing(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_head_is_whole(shop: Shop) -> None:
     """Inside wsgiref.validate the head is whole."""
-    on_clock(shop.interface, Clock())
+    on_clock(shop.interface, FrozenClock(START))
     shop.action = sign_in
     answer = serve(shop.middleware, make_environ())
     assert answer.status == "200 OK"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers import KEY
 
 from handstamp import NullSession, SessionError, SessionMixin, SessionUnavailable, Settings
+from tests.support.constants import KEY
 
 
 class Session(dict[str, Any], SessionMixin):

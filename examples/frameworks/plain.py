@@ -38,7 +38,7 @@ def sign_out(environ):
 
 def stream(environ):
     session = environ["session"]
-    session["streams"] = session.get("streams", 0) + 1  # Before the first chunk: not too late.
+    session["streams"] = session.get("streams", 0) + 1  # In time, because it comes before the first chunk.
     yield f"stream {session['streams']}\n".encode()
     yield b"the end\n"
 

@@ -11,7 +11,7 @@ from handstamp import SessionMiddleware
 
 
 def get_session():
-    """Where cherrypy.session would stand."""
+    """Return the session, in place of cherrypy.session."""
     return cherrypy.request.wsgi_environ["session"]
 
 
@@ -42,7 +42,7 @@ class Shop:
         return self.describe()
 
     @cherrypy.expose
-    @cherrypy.config(**{"response.stream": True})  # Else CherryPy collects the chunks.
+    @cherrypy.config(**{"response.stream": True})  # Otherwise CherryPy collects the chunks.
     def stream(self):
         session = get_session()
         session["streams"] = session.get("streams", 0) + 1

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from handstamp import SessionMiddleware
 
-# In a project these are lines of its settings.py. Django's own SessionMiddleware is not among the MIDDLEWARE.
+# In a project these lines belong to settings.py. MIDDLEWARE does not list Django's own SessionMiddleware.
 settings.configure(
     ALLOWED_HOSTS=["127.0.0.1", "localhost"],
     MIDDLEWARE=[f"{__name__}.session_middleware"],

@@ -16,7 +16,7 @@ app.wsgi_app = application = SessionMiddleware(  # type: ignore[method-assign]  
 
 
 def get_session():
-    """Where flask.session would stand."""
+    """Return the session, in place of flask.session."""
     return request.environ["session"]
 
 
@@ -47,7 +47,7 @@ def sign_out():
 
 @app.get("/stream")
 def stream():
-    session = get_session()  # Flask's request is gone when the body is made; the session is not.
+    session = get_session()  # The generator runs after Flask's request has ended, but the session still works.
 
     def chunks():
         session["streams"] = session.get("streams", 0) + 1

@@ -1,7 +1,7 @@
-"""Let Beaker read what only Beaker can, and move it: sessions in files, in memory or a database, pickled, encrypted.
+"""Move the sessions that only Beaker can read: in files, memory or a database, pickled or encrypted.
 
-handstamp reads no pickle, and an id without Beaker's store says nothing. So, as long as the move takes, Beaker's
-middleware stays, between ours and the application::
+handstamp does not read pickle, and an id is useless without Beaker's store. So keep Beaker's middleware between ours
+and the application during the move::
 
     app = move_from_beaker(app, ["user", "cart"])
     app = beaker.middleware.SessionMiddleware(app, old_config)
@@ -20,14 +20,14 @@ from handstamp._cookies import find_values
 def move_from_beaker(
     app: WSGIApplication, keys: Iterable[str], cookie_name: str = "beaker.session.id"
 ) -> WSGIApplication:
-    """Move these keys of a visitor's Beaker session into ours, once, and end the old one.
+    """Move some keys of a visitor's Beaker session to ours, once, and end the old session.
 
-    :param keys: those to keep; a value that handstamp cannot write is an error, so convert it here
+    :param keys: the keys to move; a value that handstamp cannot save raises an error, so convert it here
     """
     wanted = list(keys)
 
     def moving(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        # Only who carries the old cookie is looked at, so that all others stay untouched.
+        # Without the old cookie, neither session is accessed.
         if find_values(environ.get("HTTP_COOKIE", ""), cookie_name):
             found = take(environ["beaker.session"], wanted)
             if environ["session"].new:
@@ -38,8 +38,8 @@ def move_from_beaker(
 
 
 def take(old: Any, keys: list[str]) -> dict[str, Any]:
-    """Return what is worth keeping of a Beaker session, and end it."""
-    if old.is_new:  # nothing to end: to save it would make a record for a made-up id
+    """Return the values of these keys in a Beaker session, and end it."""
+    if old.is_new:  # nothing to end: saving it would create a record for a forged id
         return {}
     found = {key: old[key] for key in keys if key in old}
     old.delete()

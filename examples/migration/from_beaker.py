@@ -1,6 +1,6 @@
 """Replace Beaker's cookie sessions: read a cookie with ``data_serializer = json`` and a ``validate_key`` once.
 
-What Beaker encrypted (``encrypt_key``), pickled, or keeps on the server is left to Beaker: see ``beside_beaker.py``.
+For sessions that Beaker encrypted (``encrypt_key``), pickled, or keeps on the server, see ``beside_beaker.py``.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from base64 import b64decode
 
 from read_once import Key, OldSession, ReadOnceInterface, name_cookie, to_bytes, unzip
 
-# Hexadecimal digits of the HMAC-SHA1 at the beginning.
+# The number of hexadecimal digits of the HMAC-SHA1 at the beginning.
 _SIGNATURE = 40
 
 
 class BeakerOnce(ReadOnceInterface):
-    """Read what Beaker's ``CookieSession`` wrote, once; the old key is its ``validate_key``."""
+    """Read the cookies of Beaker's ``CookieSession`` once. The old key is its ``validate_key``."""
 
     old_cookie = name_cookie("beaker.session.id")
 
@@ -29,5 +29,5 @@ class BeakerOnce(ReadOnceInterface):
         return OldSession(data, int(held["_accessed_time"]), int(held["_creation_time"]))
 
 
-#: What Beaker keeps for itself among the data.
+#: Beaker's internal keys among the data.
 OWN = frozenset({"_accessed_time", "_creation_time", "_domain", "_id", "_path"})

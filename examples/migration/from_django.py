@@ -1,6 +1,6 @@
 """Replace Django's ``signed_cookies`` sessions: read a cookie in JSON (as Django 3.1 and later sign it) once.
 
-Who is signed in is data like any other: ``session["_auth_user_id"]``.
+The id of the signed-in user is ordinary data: ``session["_auth_user_id"]``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from read_once import Key, OldSession, ReadOnceInterface, name_cookie, to_bytes,
 
 
 class DjangoOnce(ReadOnceInterface):
-    """Read what ``django.contrib.sessions.backends.signed_cookies`` wrote, once; the old keys are its own.
+    """Read the cookies of ``django.contrib.sessions.backends.signed_cookies`` once. The old keys are Django's.
 
-    By default Django's cookies outlive the browser: give ``permanent=False`` for SESSION_EXPIRE_AT_BROWSER_CLOSE.
+    By default Django's cookies outlive the browser. Pass ``permanent=False`` for SESSION_EXPIRE_AT_BROWSER_CLOSE.
     """
 
     old_cookie = name_cookie("sessionid")
@@ -29,18 +29,18 @@ class DjangoOnce(ReadOnceInterface):
             return None
         text, _, time = signed.rpartition(":")
         data, issued = json.loads(unpack(text)), decode_base62(time)
-        closes = data.pop("_session_expiry", None) == 0  # set_expiry(0): it goes with the browser
+        closes = data.pop("_session_expiry", None) == 0  # set_expiry(0): it ends with the browser
         return OldSession(data, issued, issued, False if closes else None)
 
 
 def sign(text: str, key: Key) -> bytes:
-    """Sign as Django's Signer does, with a key derived for its purpose."""
+    """Sign as Django's Signer does, with a key that is derived for its purpose."""
     derived = hashlib.sha256(b"django.contrib.sessions.backends.signed_cookiessigner" + to_bytes(key)).digest()
     return urlsafe_b64encode(hmac.digest(derived, text.encode(), "sha256")).rstrip(b"=")
 
 
 def unpack(text: str) -> str:
-    """Read base64url, unpacked by zlib if it begins with a dot."""
+    """Decode base64url, and decompress it by zlib if it begins with a dot."""
     packed = urlsafe_b64decode(text.removeprefix(".") + "=" * (-len(text.removeprefix(".")) % 4))
     return (unzip(packed) if text.startswith(".") else packed).decode("latin-1")
 

@@ -1,6 +1,6 @@
-"""Replace Flask's sessions: read a Flask cookie once, issue ours. It needs no Flask.
+"""Replace Flask's sessions: read a Flask cookie once, and issue ours. This file does not need Flask.
 
-To share one session with a Flask application that stays, see ``shared_with_flask.py``.
+To share one session with a Flask application that keeps running, see ``shared_with_flask.py``.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from handstamp._tokens import SigningCodec
 
 
 class FlaskOnce(ReadOnceInterface):
-    """Read what Flask's ``SecureCookieSessionInterface`` wrote, once."""
+    """Read the cookies of Flask's ``SecureCookieSessionInterface`` once."""
 
-    #: Flask's class attributes, for those who had changed them.
+    #: Flask's class attributes. Change them if your Flask application did.
     old_salt = b"cookie-session"
     old_digest_method = staticmethod(hashlib.sha1)
     old_key_derivation = "hmac"
@@ -37,12 +37,12 @@ class FlaskOnce(ReadOnceInterface):
                 return None
             raise
         data = untag(json.loads(codec.unpack(content)))
-        created = data.get("_created")  # there if the session was shared with ours
+        created = data.get("_created")  # present if the session was shared with ours
         return OldSession(data, issued, created if type(created) is int else issued, bool(data.get("_permanent")))
 
 
 def untag(value: Any) -> Any:
-    """Read what Flask's TaggedJSONSerializer wrote; the inner values first."""
+    """Read values that Flask's TaggedJSONSerializer wrote, the inner values first."""
     if isinstance(value, list):
         return [untag(item) for item in value]
     if not isinstance(value, dict):
@@ -53,7 +53,7 @@ def untag(value: Any) -> Any:
 
 
 def untag_dict(value: dict[str, Any]) -> dict[str, Any]:
-    """Read a dict whose only key looked like a tag: it was written with two underscores more."""
+    """Read a dict whose only key looks like a tag. Flask appends two underscores to such a key."""
     ((key, item),) = value.items()
     return {key[:-2]: item}
 
@@ -62,7 +62,7 @@ TAGS: dict[str, Callable[[Any], Any]] = {
     " di": untag_dict,
     " t": tuple,
     " b": b64decode,
-    " m": str,  # Markup comes back as the text it is: write Markup(session["text"]) where it is shown
+    " m": str,  # Markup becomes str: write Markup(session["text"]) in the page that shows it
     " u": UUID,
     " d": parsedate_to_datetime,
 }

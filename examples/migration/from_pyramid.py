@@ -1,6 +1,6 @@
 """Replace Pyramid's ``SignedCookieSessionFactory``: read a cookie in JSON (the default since Pyramid 2.0) once.
 
-Flash messages and the CSRF token are data like any other: ``session["_f_"]``, ``session["_csrft_"]``.
+Flash messages and the CSRF token are ordinary data: ``session["_f_"]`` and ``session["_csrft_"]``.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from read_once import Key, OldSession, ReadOnceInterface, to_bytes
 
 
 class PyramidOnce(ReadOnceInterface):
-    """Read what ``SignedCookieSessionFactory`` wrote, once; the old key is its ``secret``."""
+    """Read the cookies of ``SignedCookieSessionFactory`` once. The old key is its ``secret``."""
 
-    #: The factory's ``salt`` and ``hashalg``, for those who had changed them.
+    #: The factory's ``salt`` and ``hashalg``. Change them if your application did.
     old_salt = "pyramid.session."
     old_hashalg = "sha512"
 

@@ -1,7 +1,8 @@
 """Replace secure-cookie (once ``werkzeug.contrib.securecookie``): read a cookie in JSON (the default since 0.1) once.
 
-Such a cookie says when it ends if it was saved with ``expires`` or ``session_expires``, and never when it was issued:
-one that says nothing is taken for fresh. So take the interface out again when everybody has had the time to come back.
+If such a cookie was saved with ``expires`` or ``session_expires``, it contains the time when it expires. It never
+contains the time when it was issued. So a cookie without an expiry always counts as new. Remove this interface when
+every visitor has had the time to come back.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from handstamp._rejection import BadToken
 
 
 class SecureCookieOnce(ReadOnceInterface):
-    """Read what secure-cookie's ``SecureCookie`` wrote, once; the old key is its ``secret_key``."""
+    """Read the cookies of secure-cookie's ``SecureCookie`` once. The old key is its ``secret_key``."""
 
-    #: SecureCookie's ``hash_method``, for those who had changed it.
+    #: The ``hash_method`` of SecureCookie. Change it if your application did.
     old_hash_method = staticmethod(hashlib.sha1)
 
     def read_old(self, value: str, key: Key) -> OldSession | None:

@@ -1,9 +1,8 @@
-"""Move from another library's session cookie to ours, and log nobody out.
+"""Move from another library's session cookie to ours without logging anybody out.
 
-Where a visitor has no good cookie of ours, the old one is looked for, verified, and read once: the session is issued
-in our cookie as soon as the application looks into it, and the old cookie is deleted. The limits of your settings and
-``validate_session`` hold for old cookies too; one that is refused is an empty session. Take the interface out again
-when the idle limit has passed.
+If a visitor has no good cookie of ours, the old one is verified and read once. When the application accesses the
+session, our cookie is issued and the old one is deleted. Your time limits and ``validate_session`` hold for old cookies
+too. A rejected old cookie gives an empty session. Remove the interface when the idle limit has passed.
 """
 
 from __future__ import annotations
@@ -16,37 +15,37 @@ from webob import Request, Response
 
 from handstamp import CookiePolicy, RejectReason, SecureCookieSessionInterface, Settings
 from handstamp._cookies import MAX_COOKIE_BYTES, find_values, format_deletion
+from handstamp._loaded import Loaded
 from handstamp._policy import format_attributes
 from handstamp._rejection import BadToken
 from handstamp._tokens import MAX_PAYLOAD_BYTES
-from handstamp._tracked import Loaded
 
 Key = str | bytes
 
 
 class OldSession(NamedTuple):
-    """What an old cookie held; both times in whole seconds since 1970."""
+    """The content of an old cookie. Both times are whole seconds since 1970."""
 
     data: dict[str, Any]
     issued: int
     created: int
-    #: Whether the cookie outlived the browser; ``None``: as all did.
+    #: Whether the cookie outlived the browser; ``None`` stands for the interface's ``permanent``.
     permanent: bool | None = None
 
 
 def name_cookie(name: str) -> CookiePolicy:
-    """Return the policy of a cookie that is deleted by its name alone."""
+    """Return the policy of a cookie that was set with a name and no other attributes."""
     return CookiePolicy(name, domain=None, path="/", httponly=True, secure=False, samesite="Lax", partitioned=False)
 
 
 class ReadOnceInterface(SecureCookieSessionInterface):
-    """Read a cookie of another library where there is none of ours; a subclass says how.
+    """Read the cookie of another library if there is none of ours. A subclass implements :meth:`read_old`.
 
-    :param old_keys: what the other library signed with, the current key first
-    :param old_cookie: name, Domain and Path that the old cookie was set with: with others it is not deleted, and
-        signing out would not last
-    :param permanent: whether the old cookies outlived the browser; then ours do
-    :param keep_old: leave the old cookie to those who still read it, until it expires or somebody signs out
+    :param old_keys: the keys of the other library, the current one first
+    :param old_cookie: the name, Domain and Path that the old cookie was set with; with others it would not be deleted,
+        and would undo a sign-out
+    :param permanent: whether the old cookies outlived the browser; if so, ours do too
+    :param keep_old: keep the old cookie for other applications until it expires or the user signs out
     """
 
     old_cookie = name_cookie("session")
@@ -60,15 +59,16 @@ class ReadOnceInterface(SecureCookieSessionInterface):
         keep_old: bool = False,
     ) -> None:
         if not old_keys or not all(old_keys):
-            raise ValueError("no old key, or an empty one, with which anybody could sign")
+            raise ValueError("no old key was given, or an empty one, with which anybody could sign")
         self.old_keys = old_keys
         self.old_cookie = self.old_cookie if old_cookie is None else old_cookie
         self.permanent = self.permanent if permanent is None else permanent
         self.keep_old = keep_old
-        format_attributes(self.old_cookie)  # a policy that breaks a rule is an error now, not at the first visit
+        # A policy that breaks a rule raises an error now, not at the first visit.
+        format_attributes(**self.old_cookie._asdict())
 
     def read_old(self, value: str, key: Key) -> OldSession | None:
-        """Return what an old cookie holds; ``None``: the key does not fit. Verify before anything is parsed."""
+        """Return the content of an old cookie, or ``None`` if the key does not fit. Verify before parsing anything."""
         raise NotImplementedError
 
     # -- reading
@@ -78,7 +78,7 @@ class ReadOnceInterface(SecureCookieSessionInterface):
         found = [self._accept(settings, request, value) for value in self._find_old(request)]
         for old in sorted((old for old in found if old is not None), key=lambda old: old.issued, reverse=True):
             loaded = Loaded(old.data, old.created, old.issued, self.serializer)
-            loaded.needs_reissue = True  # in our cookie
+            loaded.needs_reissue = True  # as our cookie
             yield loaded
 
     def _find_old(self, request: Request) -> list[str]:
@@ -90,7 +90,7 @@ class ReadOnceInterface(SecureCookieSessionInterface):
             return self._check(settings, self._read_old(value))
         except BadToken as error:
             self.cookie_rejected(settings, request, error.reason)
-        except Exception:  # what fits the key may still be of any shape
+        except Exception:  # a correctly signed value may still have any form
             self.cookie_rejected(settings, request, RejectReason.MALFORMED)
         return None
 
@@ -110,7 +110,7 @@ class ReadOnceInterface(SecureCookieSessionInterface):
         reason = settings.lifetimes.find_reason(old.issued, now) or limits.find_reason(old.issued, created, now)
         if reason is not None:
             raise BadToken(reason)
-        self.serializer.dumps(data)  # what cannot be written (NaN, for one) must not fail at each visit to come
+        self.serializer.dumps(data)  # a value that we cannot write, such as NaN, must not fail at every later visit
         return OldSession(data, old.issued, created, permanent)
 
     # -- writing
@@ -122,14 +122,14 @@ class ReadOnceInterface(SecureCookieSessionInterface):
         is_written = any(name == "Set-Cookie" for name, _ in response.headerlist[count:])
         if not is_written or not self._find_old(request):
             return
-        # Who has signed out must not be brought back by the old cookie: then it goes in any case.
+        # After a sign-out the old cookie is deleted in any case, so that it cannot undo the sign-out.
         is_kept = self.keep_old and session and not session.new
         if not is_kept and not self._is_replaced(settings, request):
-            line = format_deletion(self.old_cookie.name, format_attributes(self.old_cookie))
+            line = format_deletion(self.old_cookie.name, format_attributes(**self.old_cookie._asdict()))
             response.headerlist.append(("Set-Cookie", line))
 
     def _is_replaced(self, settings: Settings, request: Request) -> bool:
-        """Tell whether our cookie takes the very place of the old one (RFC 6265bis 5.7: name, Domain and Path)."""
+        """Return whether our cookie replaces the old one: same name, Domain and Path (RFC 6265bis 5.7)."""
         domain = self.get_cookie_domain(settings, request) or ""
         ours = self.get_cookie_name(settings, request), domain, self.get_cookie_path(settings, request)
         theirs = self.old_cookie.name, self.old_cookie.domain or "", self.old_cookie.path
@@ -137,14 +137,14 @@ class ReadOnceInterface(SecureCookieSessionInterface):
 
 
 def to_bytes(key: Key) -> bytes:
-    """Return a key as the libraries hash it."""
+    """Return a key as bytes, as the libraries hash it."""
     return key.encode() if isinstance(key, str) else key
 
 
 def unzip(packed: bytes) -> bytes:
-    """Unpack zlib, never beyond what a session may hold."""
+    """Decompress zlib data, up to the size limit of a session."""
     unpacker = zlib.decompressobj()
     text = unpacker.decompress(packed, MAX_PAYLOAD_BYTES)
     if not unpacker.eof:
-        raise ValueError("more than a session may hold, or cut")
+        raise ValueError("the data are too large for a session, or truncated")
     return text

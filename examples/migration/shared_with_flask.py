@@ -1,9 +1,9 @@
-"""Share one session with a Flask application, both ways: each reads and writes what the other wrote.
+"""Share one session with a Flask application: each side reads the cookies that the other side wrote.
 
-What it does not do: a session that Flask began does not say when, and Flask signs a permanent one anew at each request,
-so that it looks young for ever. It has no absolute limit, and ``validate_session`` cannot see its beginning: it takes
-``session.created`` for the time when Flask signed last. To end sessions early, have Flask's own sign-in write
-``flask.session["_created"] = int(time.time())``, which both sides keep.
+What it does not do: a session that Flask began does not contain the time when it began, and Flask signs a permanent one
+again at each request, so it always looks new. It has no absolute limit. ``validate_session`` cannot see its beginning,
+because ``session.created`` is the time when Flask last signed it. To end sessions early, let Flask's own sign-in write
+``flask.session["_created"] = int(time.time())``. Both sides keep it.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
-"""A CSRF token: a form counts only if it was made for this very session, so that no other site can send one.
+"""A CSRF token: a form is accepted only if it was made for the same session, so that no other site can send one.
 
-What it does not do: limit a token to one form or one hour, or help against a script in a page of your own.
+What it does not do: limit a token to one form or one hour, or protect against a script in your own page.
 """
 
 import os
@@ -15,7 +15,7 @@ from handstamp import SessionMiddleware
 
 
 def csrf_token(session: Any) -> str:
-    """Return the token to hide in a form. At signing in, ``session.pop("csrf")`` and ``session.renew()``."""
+    """Return the token for a hidden field. At sign-in, call ``session.pop("csrf")`` and ``session.renew()``."""
     return str(session.setdefault("csrf", secrets.token_urlsafe(16)))
 
 
@@ -25,9 +25,9 @@ def csrf_field(session: Any) -> str:
 
 
 def is_forged(request: Request) -> bool:
-    """Tell whether a request changes something without knowing the token; scripts may send it as a header.
+    """Return whether a request would change something without the token. Scripts may send the token as a header.
 
-    Not in the URL, which logs and the Referer header repeat.
+    A token in the URL does not count, because logs and the Referer header repeat it.
     """
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return False

@@ -1,4 +1,4 @@
-"""Flash messages: said at one request, shown at the next page, once.
+"""Flash messages: one request stores a message, and the next page shows it once.
 
 What it does not do: keep more than the last ten (a cookie is small), or protect the form (``csrf_token.py`` does).
 """

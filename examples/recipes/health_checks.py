@@ -1,8 +1,8 @@
-"""Skip sessions for health checks: they are answered before the middleware, by a function of their own.
+"""Skip sessions for health checks: a function in front of the middleware answers them.
 
-(A session that nobody looks into costs little and sets no cookie; but some layers look into every one.)
+(A session that is never accessed costs little and sets no cookie. But some libraries access every session.)
 
-What it does not do: ask whether the application behind is well, or keep strangers from asking.
+What it does not do: ask whether the application behind it works, or keep strangers from asking.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Log out everywhere, with sessions that nobody keeps: a time beside the user, before which no session is good.
+"""Log out everywhere, without a store: a time is stored with the user, and rejects all sessions created before it.
 
 What it does not do: ask for a password, or end a session that began on a machine whose clock is ahead of this one's.
 """
@@ -15,7 +15,7 @@ from webob.dec import wsgify
 
 from handstamp import SecureCookieSessionInterface, SessionMiddleware, Settings
 
-valid_after: dict[str, datetime] = {}  # a column of your table of users
+valid_after: dict[str, datetime] = {}  # in practice, a column of your table of users
 
 
 class RevocableInterface(SecureCookieSessionInterface):
@@ -24,7 +24,7 @@ class RevocableInterface(SecureCookieSessionInterface):
 
 
 def log_out_everywhere(session: Any) -> None:
-    # ``created`` counts whole seconds: one more, so that the present session and its copies end too.
+    # ``created`` counts whole seconds. One second more ends the current session and its copies too.
     valid_after[session["user"]] = max(datetime.now(UTC), session.created + timedelta(seconds=1))
     session.invalidate()
 
@@ -38,7 +38,7 @@ def sign_in(session: Any, user: str) -> None:  # and the password was right
 @wsgify
 def app(request: Request) -> Response:
     session = request.environ["session"]
-    if is_forged(request):  # a link or a picture on another site must log nobody out, nor in as somebody else
+    if is_forged(request):  # a link or a picture on another site must not log anyone out, or in as someone else
         return Response("Go back to the page and try again.", status=403)
     if (request.method, request.path_info) == ("POST", "/sign-in"):
         sign_in(session, str(request.POST.get("user", "")))

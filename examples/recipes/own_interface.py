@@ -1,7 +1,7 @@
-"""An interface of your own: sessions in a dict of this process, under a random id that the cookie holds.
+"""Your own interface: sessions in a dict of this process. The cookie holds a random id.
 
-What it does not do: end sessions that nobody comes back to, bound how many there are, keep two requests at once from
-undoing each other, or read a Cookie header full of junk in little time (``request.cookies`` is webob's).
+What it does not do: end sessions that nobody returns to, limit their number, keep concurrent requests from undoing each
+other, or read a Cookie header full of junk quickly (``request.cookies`` is webob's).
 """
 
 import os
@@ -12,7 +12,7 @@ from webob import Request, Response
 
 from handstamp import SessionInterface, SessionMiddleware, SessionMixin, Settings
 
-kept: dict[str, dict[str, Any]] = {}  # id -> what the session holds
+kept: dict[str, dict[str, Any]] = {}  # id -> the data of the session
 
 
 class Session(dict[str, Any], SessionMixin):

@@ -1,7 +1,7 @@
-"""Remember me: who ticks the box stays signed in for a month of absence, everybody else for an hour or until the
-browser closes; and nobody longer than a quarter without the password.
+"""Remember me: with the checkbox, a user stays signed in until a month without a visit. Without it, the limits are an
+hour and the end of the browser. After 90 days everybody has to enter the password again.
 
-What it does not do: ask for that password, slow down who guesses it, or tell a stolen cookie from its owner's.
+What it does not do: ask for that password, slow down guesses, or tell a stolen cookie from its owner's.
 """
 
 import os
@@ -26,10 +26,10 @@ FIELDS = '<input name="user"> <input type="checkbox" name="remember"> <button>Si
 @wsgify
 def app(request: Request) -> Response:
     session = request.environ["session"]
-    if is_forged(request):  # else another site signs its visitors in as somebody who reads what they do here
+    if is_forged(request):  # otherwise another site could sign its visitors in as a user who reads what they do here
         return Response("Go back to the page and try again.", status=403)
-    if request.method == "POST":  # and the password was right
-        session.invalidate()  # what another user of this browser had in it, the old CSRF token included
+    if request.method == "POST":  # a real site checks the password here
+        session.invalidate()  # drops what another user of this browser left, the old CSRF token included
         session["user"] = str(request.POST.get("user", ""))
         session.permanent = "remember" in request.POST
     if "user" in session:

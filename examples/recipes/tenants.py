@@ -1,8 +1,9 @@
-"""A session per tenant: the cookie's name follows the host that the request asks for, and so does its key.
+"""A session per tenant: the name of the cookie depends on the host of the request, and so does the derived key.
 
-A name is signed along, so one tenant's cookie does not open at another's host, where user 7 is somebody else.
+The signature includes the name. So other tenants, whose user 7 is another person, reject the cookie of this one.
 
-What it does not do: keep tenants apart in your tables, or in a store's lists: put the tenant into the owner there.
+What it does not do: keep tenants apart in your tables, or in the lists of a store. There, make the tenant a part of the
+owner.
 """
 
 import os
@@ -18,7 +19,7 @@ TENANTS = {"acme.localhost": "acme", "globex.localhost": "globex"}
 
 class TenantInterface(SecureCookieSessionInterface):
     def get_cookie_name(self, settings: Settings, request: Request) -> str:
-        # The visitor writes the host: only those that are known make a name.
+        # The visitor can send any Host header, so only known hosts get a name.
         tenant = TENANTS.get(request.domain.lower())
         return f"session-{tenant}" if tenant else "session"
 

@@ -1,6 +1,6 @@
-"""A typed session: a dataclass in the place of keys and casts, so that a type checker knows what is in the session.
+"""A typed session: a dataclass instead of keys and casts, so that a type checker knows the content of the session.
 
-What it does not do: check what an older version of the dataclass has written, or bound what a visitor puts in.
+What it does not do: check what an older version of the dataclass wrote, or limit what a visitor puts in.
 """
 
 import os
@@ -26,7 +26,7 @@ class Visitor:
 def visitor_of(session: MutableMapping[str, Any]) -> Iterator[Visitor]:
     blank = vars(Visitor())
     visitor = Visitor(**{key: session[key] for key in blank if key in session})
-    yield visitor  # after an error nothing is written back
+    yield visitor  # if the block raises an error, nothing is written back
     session.update({key: value for key, value in vars(visitor).items() if key in session or value != blank[key]})
 
 

@@ -1,4 +1,4 @@
-"""What of a text may be a session cookie, and of which kind it is: the form of a token tells, and what opens it."""
+"""Find the session cookies in a text, and the kind of each: the form of a token shows it, and the key that fits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from ._base64url import decode_standard
 from ._cookies import find_values
-from ._policy import CookiePolicy, find_problems
+from ._policy import find_problems
 from ._rejection import BadToken
 from ._session_id import SessionId
 from ._settings import Settings
@@ -24,20 +24,20 @@ Interfaces: TypeAlias = Sequence[Interface]
 
 
 class ServerSideTokens(ServerSideSessionInterface):
-    """Server-side sessions without a store: their tokens can be judged, and no more."""
+    """Server-side sessions without a store, of which only the tokens can be checked."""
 
     def __init__(self) -> None:
-        """Ask nobody."""
+        """Take no store."""
 
 
 # -- candidates -------------------------------------------------------------------------------------------------------
 
-# Copied from a request, or from the response that sets the cookie: its attributes do not look like tokens.
+# The header may be copied from a request or from a response. The attributes of Set-Cookie do not look like tokens.
 _LABEL = re.compile(r"\s*(set-)?cookie:", re.IGNORECASE)
 
 
 def find_candidates(interfaces: Interfaces, settings: Settings, text: str, named: bool) -> Iterator[tuple[str, str]]:
-    """Yield name and value of each cookie that may be a session; a token that stands alone gets the settings' name."""
+    """Yield the name and value of each cookie that may be a session. A bare token gets the name in the settings."""
     name = settings["SESSION_COOKIE_NAME"]
     header = _LABEL.sub("", text, count=1).strip(" \t\r\n;")
     if ";" not in header and "=" not in header.rstrip("="):
@@ -49,20 +49,23 @@ def find_candidates(interfaces: Interfaces, settings: Settings, text: str, named
 
 
 def _find_names(interfaces: Interfaces, settings: Settings, header: str) -> Iterable[str]:
-    """Return the names of all cookies that may be a session: by name, by form, or because there is no other."""
+    """Return the names of the cookies that may be a session, by their name or form, or because there is only one."""
     pairs = [part.lstrip(" \t").partition("=") for part in header.split(";")]
     names = [
         name
         for name, _, token in pairs
         if name == settings["SESSION_COOKIE_NAME"]
-        or (_is_legal(name) and (len(pairs) == 1 or find_interface(interfaces, settings, name, token.strip(" \t"))))
+        or (
+            _is_legal(settings, name)
+            and (len(pairs) == 1 or find_interface(interfaces, settings, name, token.strip(" \t")))
+        )
     ]
     return dict.fromkeys(names)
 
 
-def _is_legal(name: str) -> bool:
-    # The strictest policy: whatever the name's prefix demands, it has.
-    policy = CookiePolicy(name, domain=None, path="/", httponly=True, secure=True, samesite="Lax", partitioned=False)
+def _is_legal(settings: Settings, name: str) -> bool:
+    # The strictest policy satisfies the demands of every prefix.
+    policy = settings.cookie_policy._replace(name=name, domain=None, path="/", httponly=True, secure=True)
     return not any(find_problems(policy))
 
 
@@ -70,14 +73,14 @@ def _is_legal(name: str) -> bool:
 
 
 def find_interface(interfaces: Interfaces, settings: Settings, name: str, token: str) -> Interface | None:
-    """Return the interface that made a token, or that which most likely did; ``None``: it is no token."""
+    """Return the interface that made a token, or most likely did, or ``None`` if the text is not a token."""
     codecs = [(interface, interface.get_codec(settings, name)) for interface in interfaces]
     ranked = [(_rank(interface, codec, token), interface) for interface, codec in codecs if _has_form(codec, token)]
     return min(ranked, key=itemgetter(0), default=(0, None))[1]
 
 
 def _rank(interface: Interface, codec: Codec, token: str) -> int:
-    """Return how likely it is that an interface made a token of its form; 0 is certain."""
+    """Return how likely an interface made a token of its form: 0 is certain, and 2 the least likely."""
     with suppress(BadToken):
         codec.unseal(token)
         return 0
@@ -85,7 +88,7 @@ def _rank(interface: Interface, codec: Codec, token: str) -> int:
 
 
 def _holds_id(codec: Codec, token: str) -> bool:
-    """Return whether a token whose signature is not looked at holds a session id, which is random, and no JSON."""
+    """Return whether a token holds a session id, which is random, and not JSON. The signature is not verified."""
     try:
         content = codec.unpack(unseal(codec, token)[0])
         SessionId.parse(content)
@@ -103,13 +106,16 @@ def _has_form(codec: Codec, token: str) -> bool:
 
 
 def unseal(codec: Codec, token: str) -> tuple[bytes, int, str | None]:
-    """Return a token's packed payload, its time and the key, if any fits; ``BadToken`` where it cannot be read."""
+    """Return the packed payload of a token, its time and its key, or ``None`` if no key fits.
+
+    :raises BadToken: the token cannot be read
+    """
     try:
         content, issued, key = codec.unseal(token)
     except BadToken as error:
         if error.reason is not RejectReason.BAD_SIGNATURE:
             raise
-        # The form was checked before the signature. (What is encrypted has no such parts.)
+        # The form was checked before the signature. (An encrypted token has no such parts.)
         _, content, time, _ = split_token(token)
         return content, int.from_bytes(decode_standard(time)), None
     return content, issued, f"fallback {key}" if key else "current"

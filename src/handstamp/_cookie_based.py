@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Generic
+from typing import Generic, cast
 
 from webob import Request, Response
 
 from . import payload
 from ._interface import too_large_error
+from ._loaded import Loaded, Serializer
 from ._settings import Settings
 from ._token_based import TokenSessionInterface, TokenSessionT
 from ._tokens import MAX_PAYLOAD_BYTES
-from ._tracked import Loaded, Serializer
 from .exceptions import CookieTooLarge
 
 
@@ -29,7 +29,7 @@ class CookieSessionInterface(TokenSessionInterface[TokenSessionT], Generic[Token
 
     def save_session(self, settings: Settings, session: TokenSessionT, response: Response) -> None:
         """Set the cookie, delete that of a session that is empty now, or leave it as it is."""
-        request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
+        request = cast("Request", response.request)  # the middleware has set it
         if not self.should_set_cookie(settings, request, session):
             self.vary_on_cookie(response)
             return

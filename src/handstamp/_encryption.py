@@ -1,8 +1,9 @@
 """Payload and time <-> an encrypted token: ``base64url(nonce, box)``.
 
-The box is AES-256-GCM-SIV (RFC 8452) around the time, the payload and its padding. The purpose and the cookie's name
-are bound twice, into the key and as associated data. Nothing is compressed, because the length of compressed data
-tells of their content (as with CRIME), and everything is padded to multiples of 64 bytes.
+The box holds the time, the payload and its padding, encrypted with AES-256-GCM-SIV (RFC 8452). The purpose and the
+cookie's name are bound twice: the key is derived from them, and they are the associated data. Nothing is compressed,
+because the length of compressed data reveals something about their content (as in the CRIME attack). Padding makes the
+length a multiple of 64 bytes.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ _TAG_BYTES = 16
 _TIME_BYTES = 8
 _BLOCK_BYTES = 64
 
-# Ends the payload; zeros follow (ISO/IEC 7816-4).
+# This byte ends the payload, and zeros follow (ISO/IEC 7816-4).
 _END = b"\x80"
 
 
 class EncryptingCodec:
-    """Encrypt with the first of several keys, decrypt with any.
+    """Encrypt with the first of several keys, and decrypt with any of them.
 
     :param keys: the current key, then the fallbacks
-    :param salt: the purpose; a token made for another one does not open
+    :param salt: the purpose; a token that was made for another purpose is rejected
     """
 
     def __init__(self, keys: Sequence[str | bytes], salt: bytes) -> None:
@@ -45,12 +46,12 @@ class EncryptingCodec:
         self._ciphers = [AESGCMSIV(_derive_key(key, salt)) for key in keys]
 
     def pack(self, payload: bytes) -> bytes:
-        """Pad a payload, so that it fills whole blocks together with the time."""
+        """Pad a payload so that the time and the payload together fill whole blocks."""
         ended = payload + _END
         return ended + bytes(-(_TIME_BYTES + len(ended)) % _BLOCK_BYTES)
 
     def seal(self, packed: bytes, issued: int) -> str:
-        """Encrypt with the current key and a fresh nonce."""
+        """Encrypt with the current key and a new random nonce."""
         nonce = token_bytes(_NONCE_BYTES)
         box = self._ciphers[0].encrypt(nonce, issued.to_bytes(_TIME_BYTES) + packed, self._salt)
         return encode_urlsafe(nonce + box).decode()
@@ -70,7 +71,7 @@ class EncryptingCodec:
         raise BadToken(RejectReason.BAD_SIGNATURE)
 
     def unpack(self, packed: bytes) -> bytes:
-        """Cut off the padding."""
+        """Remove the padding."""
         payload, end, padding = packed.rpartition(_END)
         if not end or padding.strip(b"\0") or len(padding) >= _BLOCK_BYTES:
             raise BadToken(RejectReason.MALFORMED)
@@ -78,12 +79,15 @@ class EncryptingCodec:
 
 
 def check_cipher() -> None:
-    """Raise a :exc:`SettingsError` if the OpenSSL under ``cryptography`` lacks AES-GCM-SIV."""
+    """Check that the OpenSSL library that ``cryptography`` uses has AES-GCM-SIV.
+
+    :raises SettingsError: it does not
+    """
     try:
         AESGCMSIV(bytes(_KEY_BYTES))
     except UnsupportedAlgorithm as error:
         raise SettingsError(
-            "encrypted cookies need AES-GCM-SIV, which this OpenSSL lacks; install a wheel of cryptography, or OpenSSL"
+            "encrypted cookies need AES-GCM-SIV, but this OpenSSL lacks it; install a wheel of cryptography, or OpenSSL"
             " 3.2 or later"
         ) from error
 

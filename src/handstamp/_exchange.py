@@ -111,7 +111,12 @@ class Exchange:
             raise AssertionError("the application returned a body before it called start_response (PEP 3333)")
         session = self._session
         try:
-            self._sent = self._save() if session.accessed or session.modified else self._headers
+            headers = self._headers
+            if (session.accessed or session.modified) and not self._interface.is_null_session(session):
+                response = ResponseHead(self._status, list(headers), self._request)
+                self._interface.save_session(self._settings, session, response)
+                headers = response.headerlist
+            self._sent = headers
         finally:
             session.committed = True
         if self._exc_info is None:
@@ -126,14 +131,6 @@ class Exchange:
         """End the exchange: headers that were not sent will not be sent."""
         self._session.committed = True
         self._exc_info = None  # its traceback refers to the application's frame, and that to us: a circle
-
-    def _save(self) -> Headers:
-        headers = self._headers or []
-        if self._interface.is_null_session(self._session):
-            return headers
-        response = ResponseHead(self._status, list(headers), self._request)
-        self._interface.save_session(self._settings, self._session, response)
-        return response.headerlist
 
     def _repeat(self, headers: Headers, sent: Headers) -> Headers:
         """Return other headers with what the session added to the first."""

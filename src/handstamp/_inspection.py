@@ -1,8 +1,8 @@
-"""What a session cookie holds, who signed it and when it ends: for the eyes of an operator.
+"""Inspect session cookies for an operator: what they hold, which key signed them and when they expire.
 
-The verdict is that of the interface itself; of a server-side session it says as much as the token does, for no store is
-asked. What is found beside it is read from rejected tokens too, even from those that no key fits: then it is what
-anybody may have written. No finding holds a key or a token.
+The interface itself decides whether a cookie is good. Of a server-side session it checks only the token, because no
+store is asked. The other facts are read from rejected tokens too. If no key fits a token, anybody may have written it.
+No finding contains a key or a token.
 """
 
 from __future__ import annotations
@@ -17,34 +17,42 @@ from webob import Request
 
 from . import payload
 from ._candidates import Interface, Interfaces, find_candidates, find_interface, unseal
+from ._loaded import CREATED, Loaded
 from ._rejection import BadToken
 from ._session_id import SessionId
 from ._settings import Settings
 from ._signed import SecureCookieSessionInterface
 from ._tokens import MAX_PAYLOAD_BYTES, Codec
-from ._tracked import CREATED, Loaded, SecureCookieSession
+from ._tracked import SecureCookieSession
 from .exceptions import RejectReason
 from .serverside import ServerSideSessionInterface
 
-#: The reason that only an inspection can have: there is no key to check a signature with.
+#: A reason that only an inspection gives: there is no key to verify a signature.
 NO_KEY = "no_key"
 
-#: Bytes of JSON to which all payloads of a header together may come, as the one of a token may: packed, they are small.
+#: The size limit of all shown payloads together, in bytes of JSON. Compressed payloads of this size fit into a header.
 MAX_SHOWN = MAX_PAYLOAD_BYTES
 
 
 class Finding(NamedTuple):
-    """What is known of one value of a cookie; times are whole seconds since 1970, ``None`` is not known.
+    """The facts about one value of a cookie. Times are whole seconds since 1970, and ``None`` means unknown.
 
-    The fields are the keys of the JSON form.
+    The fields are the keys of the JSON output.
 
-    :ivar reason: why the middleware would reject it: a :class:`RejectReason` or :data:`NO_KEY`
-    :ivar size: bytes of name and value
-    :ivar kind: ``signed``, ``encrypted`` or ``serverside``; where no key fits, what it looks like
-    :ivar handle: names a server-side session in its store; it opens nothing
-    :ivar key: ``current``, ``fallback 1`` and so on
-    :ivar payload_size: bytes of the payload
-    :ivar payload: the payload as JSON, its types in their tags; ``None`` too if the header holds more than is shown
+    :ivar name: the name of the cookie
+    :ivar reason: why the middleware would reject it: a :class:`RejectReason` or :data:`NO_KEY`; ``None`` if it is good
+    :ivar size: the size of name and value, in bytes
+    :ivar kind: ``signed``, ``encrypted`` or ``serverside``; if no key fits, what its form suggests
+    :ivar handle: the handle of a server-side session, which opens nothing
+    :ivar key: the key that signed it: ``current``, ``fallback 1`` and so on; ``None`` if no key fits
+    :ivar issued: when the token was issued
+    :ivar age: seconds since then
+    :ivar created: when the session was created
+    :ivar permanent: whether the session is permanent
+    :ivar idle_end: when the session expires if it is not used
+    :ivar absolute_end: when the session expires in any case
+    :ivar payload_size: the size of the payload, in bytes
+    :ivar payload: the payload as JSON, with tagged types; ``None`` also if all payloads together are too large to show
     """
 
     name: str
@@ -64,26 +72,26 @@ class Finding(NamedTuple):
 
     @property
     def good(self) -> bool:
-        """Whether the middleware would take it."""
+        """Whether the middleware would accept it."""
         return self.reason is None
 
     @property
     def verified(self) -> bool:
-        """Whether one of the keys signed it; if not, anybody may have written what it says."""
+        """Whether one of the keys signed it. If not, anybody may have written it."""
         return self.key is not None
 
 
 def inspect_cookies(interfaces: Interfaces, settings: Settings, text: str, now: int, *, named: bool) -> list[Finding]:
     """Inspect a token, ``name=token``, or a whole Cookie header.
 
-    :param interfaces: the interfaces whose cookies they may be; the form of a token tells which
-    :param settings: keys, limits, and the name of a token that brings none; without ``SECRET_KEY`` nothing is verified
+    :param interfaces: the interfaces that may have set the cookies; the form of a token shows which one did
+    :param settings: keys, limits, and the name of a bare token; without ``SECRET_KEY`` nothing is verified
     :param now: seconds since 1970
-    :param named: look for that name only, and not for others that have the form of a token
+    :param named: inspect only cookies of this name, and ignore others that look like tokens
     """
     if settings.key_ring:
         return _inspect_all(interfaces, settings, text, now, named)
-    # With a key that nobody has everything is read, and nothing fits.
+    # A random key fits no token, and everything is read.
     settings = Settings({**settings, "SECRET_KEY": secrets.token_bytes(), "SECRET_KEY_FALLBACKS": ()})
     findings = _inspect_all(interfaces, settings, text, now, named)
     return [found._replace(reason=_WITHOUT_KEY.get(found.reason, found.reason)) for found in findings]
@@ -103,7 +111,7 @@ def _inspect_all(interfaces: Interfaces, settings: Settings, text: str, now: int
 
 
 def _add_payloads(found: list[tuple[Finding, str]]) -> list[Finding]:
-    """Add as many payloads as may be shown; what anybody may have written leaves room for what a key has signed."""
+    """Add payloads up to the size limit, those that a key has signed first."""
     findings = [finding for finding, _ in found]
     room = MAX_SHOWN
     for index in sorted(range(len(found)), key=lambda index: not findings[index].verified):
@@ -119,7 +127,7 @@ def _add_payloads(found: list[tuple[Finding, str]]) -> list[Finding]:
 
 
 class _Judge(SecureCookieSessionInterface):
-    """Read a cookie as the middleware does, at a time that stands still, and remember why it was rejected."""
+    """Load a cookie as the middleware does, at a fixed time, and remember why it was rejected."""
 
     def __init__(self, interface: Interface, name: str, now: int) -> None:
         self._interface = interface
@@ -128,7 +136,7 @@ class _Judge(SecureCookieSessionInterface):
         self._reason = RejectReason.MALFORMED
 
     def judge(self, settings: Settings, token: str) -> RejectReason | None:
-        """Return why a token is rejected, ``None`` if it is good."""
+        """Return why a token is rejected, or ``None`` if it is good."""
         request = Request({"HTTP_COOKIE": f"{self._name}={token}"})
         return self._reason if SecureCookieSession(self, settings, request).new else None
 
@@ -139,7 +147,7 @@ class _Judge(SecureCookieSessionInterface):
         if not isinstance(self._interface, ServerSideSessionInterface):
             return super().load_payload(settings, payload, issued, now)
         SessionId.parse(payload)
-        # What the record says is not known: the longer limit holds, and it was created when the token was issued.
+        # The record is unknown. So assume the longer limit, and a session that was created when its token was issued.
         permanent, other = settings.lifetimes
         return Loaded({"_permanent": permanent.idle > other.idle}, issued, issued)
 
@@ -182,5 +190,5 @@ def _read_data(data: dict[str, Any], settings: Settings, issued: int) -> dict[st
     return facts
 
 
-# Seconds that do not fit into a token's time: whatever that is, it is not when a session began.
+# A number of seconds that does not fit into a token is not the time when a session was created.
 _NO_TIME = 1 << 64

@@ -1,6 +1,6 @@
-"""The findings of an inspection, in text for people and in JSON for machines.
+"""The findings of an inspection, as text for people and as JSON for programs.
 
-Both are printable ASCII, so that no payload can speak to a terminal.
+Both are printable ASCII, so that a payload cannot send control characters to a terminal.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from ._inspection import MAX_SHOWN, NO_KEY, Finding
 from ._lifetimes import CLOCK_TOLERANCE_SECONDS
 from .exceptions import RejectReason
 
-#: What is said of each reason for which a cookie is rejected.
+#: The explanation of each reason for which a cookie is rejected.
 REASONS = {
-    RejectReason.MALFORMED: "malformed: this is no token, or there is no session inside",
+    RejectReason.MALFORMED: "malformed: the value is not a token, or does not hold a session",
     RejectReason.TOO_LONG: f"too long: name and value are more than {MAX_COOKIE_BYTES} bytes",
-    RejectReason.BAD_SIGNATURE: "bad signature: none of the keys made this value for a cookie of this name",
+    RejectReason.BAD_SIGNATURE: "bad signature: none of the keys signed this value for a cookie of this name",
     RejectReason.FUTURE: f"from the future: issued more than {CLOCK_TOLERANCE_SECONDS} s ahead of this machine's clock",
-    RejectReason.IDLE: "ended: nobody came back within the idle limit",
-    RejectReason.ABSOLUTE: "ended: the absolute limit has passed",
-    RejectReason.REVOKED: "revoked: the application's validate_session says no",
-    NO_KEY: "there is no SECRET_KEY, and no --keys, to verify it with",
+    RejectReason.IDLE: "expired: the idle limit has passed",
+    RejectReason.ABSOLUTE: "expired: the absolute limit has passed",
+    RejectReason.REVOKED: "revoked: the application's validate_session returned False",
+    NO_KEY: "there is no SECRET_KEY to verify it; set one, or pass --keys",
 }
 
-#: What is said of each kind of session.
+#: The explanation of each kind of session.
 KINDS = {
-    "signed": "signed: the cookie holds the session, and whoever has it can read it",
-    "encrypted": "encrypted: the cookie holds the session, and whoever has the key can read it",
-    "serverside": "server-side: the cookie opens a session in a store, and the store alone knows whether it has ended",
+    "signed": "signed: the cookie holds the session, and anyone who has the cookie can read it",
+    "encrypted": "encrypted: the cookie holds the session, and anyone who has the key can read it",
+    "serverside": "server-side: the cookie opens a session in a store, and only the store knows whether it has ended",
 }
 
 
 def format_json(findings: list[Finding], now: int) -> str:
-    """Write findings as one JSON object on one line, for machines."""
+    """Return findings as one JSON object on one line."""
     cookies = [{"good": found.good, "verified": found.verified, **found._asdict()} for found in findings]
     good = any(found.good for found in findings)
     return json.dumps({"good": good, "now": now, "limit": MAX_COOKIE_BYTES, "cookies": cookies}) + "\n"
 
 
 def format_text(findings: list[Finding], now: int) -> str:
-    """Write findings for people."""
+    """Return findings as text for people."""
     blocks = []
     room = MAX_SHOWN
     for finding in findings:
@@ -54,20 +54,20 @@ def format_text(findings: list[Finding], now: int) -> str:
 
 
 def _format_payload(finding: Finding, room: int) -> str:
-    """Write a payload on as many lines as it takes; where there is no room for them, on one."""
+    """Return a payload indented over several lines, or on one line if there is not enough room."""
     if finding.payload is None:
         return "" if finding.payload_size is None else _format_row("payload", _LEFT_OUT.format(finding.payload_size))
     lines = _format_row("payload", indent(json.dumps(finding.payload, indent=2), _MARGIN).lstrip())
     return lines if len(lines) <= room else _format_row("payload", json.dumps(finding.payload))
 
 
-_LEFT_OUT = f"left out: {{}} bytes, and those of all cookies together are shown up to {MAX_SHOWN}"
+_LEFT_OUT = f"left out: {{}} bytes; all payloads together are shown up to {MAX_SHOWN} bytes"
 
 
 def _format_verdict(finding: Finding) -> str:
     if finding.reason is None:
         return "good, if the store still has its session" if finding.kind == "serverside" else "good"
-    return f"{'NOT VERIFIED' if finding.reason == NO_KEY else 'REFUSED'}, {REASONS[finding.reason]}"
+    return f"{'NOT VERIFIED' if finding.reason == NO_KEY else 'REJECTED'}, {REASONS[finding.reason]}"
 
 
 def _format_rows(finding: Finding, now: int) -> str:
@@ -82,7 +82,7 @@ def _find_rows(finding: Finding, now: int) -> Iterator[tuple[str, str]]:
     if finding.kind is not None:
         yield "kind", KINDS[finding.kind]
     if finding.issued is not None:
-        yield "key", finding.key or "none fits, what follows is NOT VERIFIED"
+        yield "key", finding.key or "none fits; the following is NOT VERIFIED"
     times = (
         ("issued", finding.issued, ""),
         ("created", finding.created, ""),
@@ -104,7 +104,7 @@ def _format_time(seconds: int) -> str:
     try:
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (OverflowError, OSError, ValueError):
-        return f"{seconds} s after 1970 began"
+        return f"{seconds} s after the start of 1970"
 
 
 def _format_distance(seconds: int) -> str:

@@ -10,13 +10,13 @@ import logging
 import time
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 from webob import Request, Response
 
 from ._caching import Headers, add_private, add_vary, field_names
 from ._cookies import MAX_COOKIE_BYTES, find_values, format_cookie, format_deletion
-from ._policy import CookiePolicy, format_attributes
+from ._policy import format_attributes
 from ._session import NullSession, SessionMixin
 from ._settings import Settings
 from .exceptions import CookieTooLarge, RejectReason
@@ -56,7 +56,7 @@ class SessionInterface(Generic[SessionT]):
     # -- at the start
 
     def check_settings(self, settings: Settings) -> None:
-        """Warn of settings whose effect may surprise; a middleware asks when it is made. Override to reject some.
+        """Warn about settings with a surprising effect. Called when a middleware is made; override it to reject some.
 
         :raises SettingsError: the interface cannot keep what the settings promise
 
@@ -162,25 +162,26 @@ class SessionInterface(Generic[SessionT]):
         :raises CookieTooLarge: name and value are more than 4096 bytes
         :raises SettingsError: the answer of a policy method breaks a rule of cookies
         """
-        request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
-        policy = self._get_policy(settings, request)
-        size = len(policy.name) + len(value)
+        request = cast("Request", response.request)  # the middleware has set it
+        name = self.get_cookie_name(settings, request)
+        size = len(name) + len(value)
         if size > MAX_COOKIE_BYTES:
             raise too_large_error(session, f"{size} bytes of cookie, {MAX_COOKIE_BYTES} are allowed")
-        if session.needs_new_id and value in find_values(request.environ.get("HTTP_COOKIE", ""), policy.name):
+        if session.needs_new_id and value in find_values(request.environ.get("HTTP_COOKIE", ""), name):
             self._warn_once(
                 "session.renew() was called, but the cookie keeps its value, so whoever had it before the sign-in is"
                 " signed in too; override renew() in the session's class, and take a new id there"
             )
         expires = self.get_expiration_time(settings, request, session)
         end, now = (None, 0) if expires is None else (int(expires.timestamp()), int(self.now()))
-        self._write(response, policy.name, format_cookie(policy.name, value, format_attributes(policy), end, now))
+        attributes = self._format_attributes(settings, request, name)
+        self._write(response, name, format_cookie(name, value, attributes, end, now))
 
     def delete_cookie(self, settings: Settings, session: SessionMixin, response: Response) -> None:
         """Delete the cookie, with its policy, ``Vary`` and ``Cache-Control``."""
-        request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
-        policy = self._get_policy(settings, request)
-        self._write(response, policy.name, format_deletion(policy.name, format_attributes(policy)))
+        request = cast("Request", response.request)  # the middleware has set it
+        name = self.get_cookie_name(settings, request)
+        self._write(response, name, format_deletion(name, self._format_attributes(settings, request, name)))
 
     def vary_on_cookie(self, response: Response) -> None:
         """Leave the cookie as it is, and say that the response depends on it."""
@@ -202,9 +203,9 @@ class SessionInterface(Generic[SessionT]):
                 shared,
             )
 
-    def _get_policy(self, settings: Settings, request: Request) -> CookiePolicy:
-        return CookiePolicy(
-            name=self.get_cookie_name(settings, request),
+    def _format_attributes(self, settings: Settings, request: Request, name: str) -> str:
+        return format_attributes(
+            name=name,
             domain=self.get_cookie_domain(settings, request),
             path=self.get_cookie_path(settings, request),
             httponly=self.get_cookie_httponly(settings, request),

@@ -12,11 +12,11 @@ from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-
 from math import isfinite
 from typing import Any
 
-_COMPACT = {"ensure_ascii": False, "allow_nan": False, "check_circular": False, "separators": (",", ":")}
-
 
 def _make_encode(*, sort_keys: bool) -> Callable[[Any], str]:
-    encoder = json.JSONEncoder(**_COMPACT, sort_keys=sort_keys)  # type: ignore[arg-type]  # a dict of mixed types
+    encoder = json.JSONEncoder(
+        ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"), sort_keys=sort_keys
+    )
     if c_make_encoder is None:  # not CPython
         return encoder.encode
     iterate = c_make_encoder(None, encoder.default, encode_basestring, None, ":", ",", sort_keys, False, False)

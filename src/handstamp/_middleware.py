@@ -42,7 +42,7 @@ class SessionMiddleware:
         environ_key: str = "session",
     ) -> None:
         self.app = app
-        self.settings = settings if isinstance(settings, Settings) else Settings(settings or {})
+        self.settings: Settings = settings if isinstance(settings, Settings) else Settings(settings or {})
         self.session_interface: SessionInterface[Any] = (
             SecureCookieSessionInterface() if session_interface is None else session_interface
         )

@@ -7,11 +7,12 @@ The ``__Http-`` prefixes come from the draft "Cookies: HTTP State Management Mec
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from string import ascii_letters, digits
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict, TypeVar, cast
 
+from ._field_docs import document_fields
 from ._setting_types import (
     Rule,
     convert_bool,
@@ -24,6 +25,8 @@ from ._setting_types import (
     parse_text,
 )
 from .exceptions import SettingsError
+
+Function = TypeVar("Function", bound=Callable[..., str])
 
 
 class CookiePolicy(NamedTuple):
@@ -48,6 +51,9 @@ class CookiePolicy(NamedTuple):
     secure: bool | None
     samesite: str | None
     partitioned: bool
+
+
+document_fields(CookiePolicy)
 
 
 class CookieSettings(TypedDict, total=False):
@@ -204,17 +210,42 @@ def _is_host(domain: str) -> bool:
 # -- policy -> text ---------------------------------------------------------------------------------------------------
 
 
-# A policy has few different answers. The bound is for policies that depend on the request's host.
-@lru_cache(maxsize=256)
-def format_attributes(policy: CookiePolicy) -> str:
+def _cached(function: Function) -> Function:
+    # lru_cache hides the parameters from type checkers. A policy has few different answers; the bound is for policies
+    # that depend on the request's host.
+    return cast("Function", lru_cache(maxsize=256)(function))
+
+
+# The fields come one by one, because making a policy for each cookie would take a twentieth of a request.
+@_cached
+def format_attributes(  # noqa: PLR0913  # as many as a cookie has attributes
+    *,
+    name: str,
+    domain: str | None,
+    path: str,
+    httponly: bool,
+    secure: bool | None,
+    samesite: str | None,
+    partitioned: bool,
+) -> str:
     """Return the attributes of a Set-Cookie line, each with its ``; `` in front.
+
+    The parameters are the fields of a :class:`CookiePolicy`.
 
     :raises SettingsError: the policy breaks a rule, so that browsers would reject the cookie
     """
+    policy = CookiePolicy(
+        name=name,
+        domain=domain,
+        path=path,
+        httponly=httponly,
+        secure=secure,
+        samesite=samesite,
+        partitioned=partitioned,
+    )
     problems = [f"{problem.key}: {problem.text}" for problem in find_problems(policy)]
     if problems:
         raise SettingsError(*dict.fromkeys(problems))
-    _, domain, path, httponly, secure, samesite, partitioned = policy
     parts = (
         (domain, f"; Domain={domain and domain.removeprefix('.')}"),
         (True, f"; Path={path}"),

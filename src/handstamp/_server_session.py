@@ -1,4 +1,4 @@
-"""The session of a record in a store: the same mapping, which also has an id and an owner."""
+"""ServerSideSession: a session that is loaded from a record in a store, and has an id and an owner."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any, Literal, Protocol
 
 from webob import Request
 
+from ._loaded import Loaded
 from ._session_id import SessionId, dump_owner, load_owner
 from ._settings import Settings
-from ._tracked import Loaded, SecureCookieSession, SessionLoader
+from ._tracked import SecureCookieSession, SessionLoader
 from .exceptions import SessionUnavailable, StoreError
 from .payload import dump_fields
 from .stores import Change, Record
@@ -22,30 +23,41 @@ logger = logging.getLogger("handstamp")
 class LoadedRecord(Loaded):
     """A session as it was loaded from a record.
 
-    :ivar session_id: what has opened the record
-    :ivar owner: the owner as text
+    :ivar session_id: the id that opened the record
+    :ivar owner: the owner as a JSON text
     """
 
     __slots__ = ("owner", "session_id")
 
     def __init__(self, data: dict[str, Any], session_id: SessionId, record: Record) -> None:
         super().__init__(data, record.created, record.seen)
-        self.session_id = session_id
-        self.owner = record.owner
+        self.session_id: SessionId = session_id
+        self.owner: str = record.owner
 
 
 class ServerSessionLoader(SessionLoader, Protocol):
-    """What a server-side session asks of its interface."""
+    """The part of an interface that a server-side session uses."""
 
     on_failure: OnFailure
 
 
 class ServerSideSession(SecureCookieSession):
-    """A mapping that reads its record at the first access; see :class:`SecureCookieSession`.
+    """A mapping that loads its record at the first access. See :class:`~handstamp.SecureCookieSession` for the rest.
 
-    :ivar handle: names the session in a list of sessions, and may be shown; ``None`` before it is saved
-    :ivar owner: whose session it is: any value that a session can hold, such as a user's id; ``None``: nobody's
-    :ivar is_available: whether the store could be read; if not, the session is empty and cannot be changed
+    :ivar handle: identifies the session in a list of sessions, and is not confidential; ``None`` before the session is
+        saved
+    :ivar owner: the owner, such as a user's id; any value that a session can hold; ``None`` if there is no owner
+    :ivar is_available: whether the store could be read. If not, the session is empty and cannot be changed.
+    :ivar ended_id: the id of the record that :meth:`invalidate` ended; for the interface
+
+    >>> from handstamp.serverside import ServerSideSessionInterface
+    >>> from handstamp.stores import MemoryStore
+    >>> request = Request.blank("/")
+    >>> settings = Settings({"SECRET_KEY": "the key of an example"})
+    >>> session = ServerSideSessionInterface(MemoryStore()).open_session(settings, request)
+    >>> session.owner = 7
+    >>> session.modified
+    True
     """
 
     __slots__ = ("_id", "_next_id", "_on_failure", "_owner", "_owner_before", "ended_id", "is_available")
@@ -53,7 +65,7 @@ class ServerSideSession(SecureCookieSession):
     def __init__(self, loader: ServerSessionLoader, settings: Settings, request: Request) -> None:
         super().__init__(loader, settings, request)
         self._on_failure = loader.on_failure
-        self.is_available = True
+        self.is_available: bool = True
         self.ended_id: SessionId | None = None
 
     # -- loading
@@ -81,14 +93,14 @@ class ServerSideSession(SecureCookieSession):
 
     @property
     def handle(self) -> str | None:
-        """Names the session in a list of sessions, and may be shown; ``None`` before it is saved."""
+        """Identifies the session in a list of sessions, and is not confidential; ``None`` before it is saved."""
         self._read()
         session_id = self._next_id or self._id
         return None if session_id is None else session_id.handle
 
     @property
     def owner(self) -> Any:
-        """Whose session it is: any value that a session can hold, such as a user's id; ``None``: nobody's."""
+        """The owner, such as a user's id; any value that a session can hold; ``None`` if there is no owner."""
         self._read()
         return load_owner(self._owner)
 
@@ -100,7 +112,7 @@ class ServerSideSession(SecureCookieSession):
         self._owner = text
 
     def invalidate(self) -> None:
-        """Drop the data, delete the record and the cookie. A change after this begins a new session."""
+        """Drop the data, and delete the record and the cookie. A change after this begins a new session."""
         super().invalidate()
         self.ended_id = self.ended_id or self._id
         self._id = None
@@ -113,36 +125,29 @@ class ServerSideSession(SecureCookieSession):
         self._read()
         if not self.is_available:
             raise SessionUnavailable(
-                "the session store could not be read, so this session is empty and cannot be changed; the log says why"
+                "the session store could not be read, so this session is empty and cannot be changed; see the log for"
+                " the reason"
             )
 
     def pop(self, key: str, *default: Any) -> Any:
         """Remove a key and return its value, or the default if there is none."""
-        self._check_open()  # else a sign-out by pop(key, None) would seem to work while the store is down
+        self._check_open()  # otherwise a sign-out by pop(key, None) would seem to work while the store is down
         return super().pop(key, *default)
 
-    @property
-    def modified(self) -> bool:
-        """Whether what would be saved differs from what was loaded. Assign a bool to overrule."""
-        if self._modified is None and self._data is not None and self._owner != self._owner_before:
-            return True
-        return super().modified
-
-    @modified.setter
-    def modified(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        SecureCookieSession.modified.fset(self, value)  # type: ignore[attr-defined]  # mypy knows no fset
+    def _is_changed(self, data: dict[str, Any]) -> bool:
+        return self._owner != self._owner_before or super()._is_changed(data)
 
     # -- what the interface saves
 
     def prepare_id(self) -> SessionId:
-        """Return the id that the session is saved under: a new one for a new or a renewed session; made once."""
+        """Return the id under which to save the session. A new or renewed session gets a new id, once."""
         if self._next_id is None:
             self._next_id = SessionId.generate() if self._id is None else self._id.renew() if self.renewed else self._id
         return self._next_id
 
     @property
     def loaded_id(self) -> SessionId | None:
-        """What has opened the record; ``None``: there is no record."""
+        """The id that opened the record; ``None`` if there is no record."""
         self._read()
         return self._id
 
@@ -153,23 +158,23 @@ class ServerSideSession(SecureCookieSession):
 
     @property
     def is_worth_saving(self) -> bool:
-        """Whether there is anything to save: data or an owner."""
+        """Whether the session holds data or has an owner."""
         return bool(self._read() or self._owner)
 
     def make_record(self, seen: int) -> Record:
         """Return the record of a new session.
 
-        :param seen: the time, in whole seconds since 1970
-        :raises UnserializableValue: names what has no exact form
+        :param seen: the current time, in whole seconds since 1970
+        :raises UnserializableValue: a value has no exact form in a session
         """
         fields, session_hash = dump_fields(self._read()), self.prepare_id().hash
         return Record(session_hash, fields, self._owner, self._created, seen, self._find_end(seen))
 
     def make_change(self, seen: int) -> Change:
-        """Return what this request changes in the record, and no more: others may write to other keys meanwhile.
+        """Return the changes of this request. They leave the other keys to other requests, which may change them too.
 
-        :param seen: the time, in whole seconds since 1970
-        :raises UnserializableValue: names what has no exact form
+        :param seen: the current time, in whole seconds since 1970
+        :raises UnserializableValue: a value has no exact form in a session
         """
         data, keys = self._read(), self.list_changes()
         return Change(

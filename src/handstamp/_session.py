@@ -131,7 +131,7 @@ class NullSession(SessionMixin):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: no SECRET_KEY>"
 
-    def _reject_change(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def _reject_change(self) -> NoReturn:
         raise SessionUnavailable(f"there is no session: SECRET_KEY is not set{self._name_lookalike()}; {NEW_KEY}")
 
     def _name_lookalike(self) -> str:
@@ -139,10 +139,44 @@ class NullSession(SessionMixin):
         found = find_lookalike("SECRET_KEY", (key for key in foreign if "FALLBACK" not in key), 0.6)
         return "" if found is None else f" (did you mean it by {foreign[found]!r}?)"
 
-    __setitem__ = __delitem__ = __ior__ = _reject_change
-    clear = pop = popitem = _reject_change
-    setdefault = update = _reject_change  # pyright: ignore[reportAssignmentType]  # an overload cannot be assigned
-    renew = invalidate = _reject_change
+    def __setitem__(self, key: str, value: Any) -> NoReturn:
+        self._reject_change()
+
+    def __delitem__(self, key: str) -> NoReturn:
+        self._reject_change()
+
+    def __ior__(self, other: Any) -> NoReturn:  # type: ignore[misc]  # unlike __or__, it is a change
+        self._reject_change()
+
+    # The mixins would change nothing where there is nothing to change: a sign-out must not seem to work.
+
+    def clear(self) -> NoReturn:
+        """Raise :exc:`SessionUnavailable`."""
+        self._reject_change()
+
+    def pop(self, key: str, *default: Any) -> NoReturn:
+        """Raise :exc:`SessionUnavailable`."""
+        self._reject_change()
+
+    def popitem(self) -> NoReturn:
+        """Raise :exc:`SessionUnavailable`."""
+        self._reject_change()
+
+    def setdefault(self, key: str, default: Any = None) -> NoReturn:
+        """Raise :exc:`SessionUnavailable`."""
+        self._reject_change()
+
+    def update(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raise :exc:`SessionUnavailable`."""
+        self._reject_change()
+
+    def renew(self) -> NoReturn:
+        """Raise :exc:`SessionUnavailable`."""
+        self._reject_change()
+
+    def invalidate(self) -> NoReturn:
+        """Raise :exc:`SessionUnavailable`."""
+        self._reject_change()
 
     @property
     def permanent(self) -> bool:

@@ -1,4 +1,4 @@
-"""SessionId: what opens a record in a store. Owners, as text."""
+"""SessionId: the handle and the secret that open a record in a store. Also owners as text."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _HANDLE_CHARACTERS = 22  # of base64url
 
 
 class SessionId(NamedTuple):
-    """What opens a record: a handle, under which it is kept, and a secret.
+    """The handle of a record and the secret that opens it.
 
-    :ivar payload: handle and secret as bytes: what the token holds
-    :ivar handle: 22 characters of base64url; the same as long as the session lives
-    :ivar hash: SHA-256 of the secret: what the record holds. 128 random bits need no salt.
+    :ivar payload: handle and secret as bytes, as the token holds them
+    :ivar handle: 22 characters of base64url; it never changes while the session lives
+    :ivar hash: SHA-256 of the secret, as the record holds it. A secret of 128 random bits needs no salt.
     """
 
     payload: bytes
@@ -32,7 +32,7 @@ class SessionId(NamedTuple):
 
     @classmethod
     def parse(cls, payload: bytes) -> Self:
-        """Read what a token holds.
+        """Read the payload of a token.
 
         :raises BadToken: it is not a session id
         """
@@ -47,21 +47,21 @@ class SessionId(NamedTuple):
         return cls.parse(token_bytes(_HANDLE_BYTES + _SECRET_BYTES))
 
     def renew(self) -> SessionId:
-        """Return an id with the same handle and another secret."""
+        """Return an id with the same handle and a new secret."""
         return self.parse(self.payload[:_HANDLE_BYTES] + token_bytes(_SECRET_BYTES))
 
     def opens(self, record_hash: str) -> bool:
-        """Return whether this is the secret of a record, in constant time."""
+        """Return whether the secret fits the hash of a record. The comparison takes constant time."""
         return compare_digest(record_hash.encode(), self.hash.encode())
 
 
 def is_handle(text: str) -> bool:
-    """Return whether a text, which may come from anywhere, can be the handle of a record."""
+    """Return whether a text has the form of a handle. The text may come from anywhere."""
     return len(text) == _HANDLE_CHARACTERS and text.isascii() and not text.encode().translate(None, ALPHABET)
 
 
 def dump_owner(owner: object) -> str:
-    """Write an owner exactly, so that 1 is not "1"; ``""`` for nobody.
+    """Return an owner as a JSON text, in which 1 differs from "1"; ``""`` if there is no owner.
 
     :raises UnserializableValue: a session cannot hold such a value
     """
@@ -69,5 +69,8 @@ def dump_owner(owner: object) -> str:
 
 
 def load_owner(text: str) -> Any:
-    """Read what :func:`dump_owner` wrote; :exc:`ValueError` for anything else."""
+    """Read an owner that :func:`dump_owner` wrote.
+
+    :raises ValueError: the text is something else
+    """
     return load_fields({'"owner"': text})["owner"] if text else None

@@ -1,173 +1,19 @@
-"""The session that reads its cookie at the first access, and knows exactly what has changed.
-
-For each key that was assigned, deleted, or whose value was handed out and can change unseen (a list in a basket), the
-loaded value is kept. In the end the two are compared, by type and by value.
-"""
+"""The session that reads its cookie at the first access, and knows exactly what has changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from itertools import compress
-from types import MappingProxyType
 from typing import Any, Protocol, Self
 from weakref import ref
 
 from webob import Request
 
-from . import payload
-from ._lifetimes import CLOCK_TOLERANCE_SECONDS
-from ._payload_types import ATOMS, IMMUTABLE, is_immutable
-from ._rejection import BadToken
+from ._loaded import CREATED, Loaded, Serializer
+from ._payload_types import IMMUTABLE, is_immutable
 from ._session import SessionMixin
 from ._settings import Settings
 from .exceptions import RejectReason, ReservedKey, SessionCommitted
-
-#: The key of the payload that the mapping never shows.
-CREATED = "_created"
-
-
-# -- what is loaded ---------------------------------------------------------------------------------------------------
-
-
-class Serializer(Protocol):
-    """Session data <-> text."""
-
-    def dumps(self, obj: Any, /) -> str:
-        """Write data."""
-        ...
-
-    def loads(self, text: str, /) -> Any:
-        """Read data."""
-        ...
-
-
-class _Absent:
-    """The loaded value of a key that was not there."""
-
-
-_ABSENT = _Absent()
-
-
-class _Fingerprint(str):
-    """The loaded value, as text, of a key whose value can change unseen."""
-
-    __slots__ = ()
-
-
-class Loaded:
-    """A session as it was loaded, and what has changed since.
-
-    Made by the interface that loads a session, and taken by the session as a whole. Nothing outside of this module can
-    change what was loaded, so what is known of it stays true.
-
-    :param data: belongs to the session from now on
-    :param created: when the session was created, in whole seconds since 1970
-    :param used: when it was last issued, or seen by a store, in whole seconds since 1970
-    :param serializer: writes values for comparison, and the session
-    :ivar get: returns a value of the data, or a default
-    :ivar needs_reissue: whether the token is to be reissued; set by the interface before the session takes it
-    """
-
-    __slots__ = ("_data", "_originals", "_serializer", "_text", "created", "get", "needs_reissue", "used")
-
-    def __init__(self, data: dict[str, Any], created: int, used: int, serializer: Serializer = payload) -> None:
-        self._data = data
-        self.get = data.get
-        self._serializer = serializer
-        self._originals: dict[str, Any] = {}
-        self._text: bytes | None = None  # what the data were read from, as long as it vouches for them
-        self.created = created
-        self.used = used
-        self.needs_reissue = False
-
-    @classmethod
-    def parse(cls, text: bytes, serializer: Serializer, issued: int) -> Self:
-        """Read the payload of a cookie.
-
-        :raises BadToken: it does not hold a session
-        """
-        try:
-            data = serializer.loads(text.decode())
-        except Exception as error:  # an application's own serializer may fail in any way
-            raise BadToken(RejectReason.MALFORMED) from error
-        if not isinstance(data, dict):
-            raise BadToken(RejectReason.MALFORMED)
-        # A token of another library does not say when the session was created: that was when it was signed.
-        created = data.pop(CREATED, issued)
-        # A session that was created after its token was issued would outlive its absolute limit. (The clock that issued
-        # the token may have been behind the one that created the session.)
-        if type(created) is not int or not 0 <= created <= issued + CLOCK_TOLERANCE_SECONDS:
-            raise BadToken(RejectReason.MALFORMED)
-        loaded = cls(data, created, issued, serializer)
-        if serializer is payload:
-            loaded._text = text
-        return loaded
-
-    @property
-    def data(self) -> Mapping[str, Any]:
-        """The data, read-only."""
-        return MappingProxyType(self._data)
-
-    def keep(self, key: str) -> None:
-        """Keep the loaded value of a key before it is changed or handed out."""
-        if key in self._originals:
-            return
-        value = self._data.get(key, _ABSENT)
-        is_whole = value is _ABSENT or type(value) in ATOMS
-        self._originals[key] = value if is_whole else _Fingerprint(self._fingerprint(value))
-
-    def has_changed(self, data: Mapping[str, Any]) -> bool:
-        """Return whether a key was changed or removed since the session was loaded.
-
-        :param data: what the session holds now
-        """
-        return any(self._find_changes(data))
-
-    def list_changes(self, data: Mapping[str, Any]) -> list[str]:
-        """Return the keys that were changed or removed since the session was loaded.
-
-        :param data: what the session holds now
-        """
-        return list(compress(self._originals, self._find_changes(data)))
-
-    def _find_changes(self, data: Mapping[str, Any]) -> Iterator[bool]:
-        return (self._differs(original, data.get(key, _ABSENT)) for key, original in self._originals.items())
-
-    def _differs(self, original: Any, value: Any) -> bool:
-        kind = type(original)
-        if kind is _Fingerprint:
-            return value is _ABSENT or type(value) in ATOMS or self._try_fingerprint(value) != original
-        # 1 is not True, and 0.0 is not -0.0: they are written differently.
-        return kind is not type(value) or original != value or (kind is float and str(original) != str(value))
-
-    def _fingerprint(self, value: Any) -> str:
-        """Write a value so that equal values give equal text."""
-        write = getattr(self._serializer, "fingerprint", self._serializer.dumps)
-        return str(write(value))
-
-    def _try_fingerprint(self, value: Any) -> str | None:
-        try:
-            return self._fingerprint(value)
-        except (TypeError, ValueError):
-            return None  # it cannot be written; saving says why
-
-    def dump(self, data: dict[str, Any], created: int) -> str:
-        """Write what the session holds now.
-
-        Of loaded data that were JSON's own types, only what has changed since is checked.
-        """
-        whole = {**data, CREATED: created}
-        if data is self._data and self._text is not None and payload.is_plain(self._text):
-            return payload.dump_changed(whole, self._originals)
-        return self._serializer.dumps(whole)
-
-    def distrust_keys(self) -> None:
-        """Check every key on writing: one of another type than str may have replaced an equal one."""
-        self._text = None
-
-
-# -- the session ------------------------------------------------------------------------------------------------------
 
 
 class SessionLoader(Protocol):
@@ -204,6 +50,14 @@ class SecureCookieSession(SessionMixin):
     :ivar created: when the session was created, in UTC
     :ivar needs_reissue: whether the token is to be reissued, for its age or for its key
     :ivar committed: whether the response headers have been sent, so that nothing can be saved any more
+
+    >>> from handstamp import SecureCookieSessionInterface
+    >>> request = Request.blank("/")
+    >>> settings = Settings({"SECRET_KEY": "the key of an example"})
+    >>> session = SecureCookieSessionInterface().open_session(settings, request)
+    >>> session.setdefault("cart", []).append("pen")
+    >>> session.new, session.modified
+    (True, True)
     """
 
     __slots__ = (
@@ -217,7 +71,8 @@ class SecureCookieSession(SessionMixin):
         self._request = ref(request)
         self._data: dict[str, Any] | None = None
         self._modified: bool | None = None
-        self.accessed = self.committed = False
+        self.accessed: bool = False
+        self.committed: bool = False
 
     # -- loading
 
@@ -250,7 +105,7 @@ class SecureCookieSession(SessionMixin):
             self._data = {}
         else:
             self._created = loaded.created
-            self._data = loaded._data
+            self._data = loaded.take_data()
         return self._data
 
     def _read(self) -> dict[str, Any]:
@@ -281,7 +136,8 @@ class SecureCookieSession(SessionMixin):
         return iter(self._read())
 
     def __len__(self) -> int:
-        return len(self._read())
+        data = self._data
+        return len(self._load() if data is None else data)
 
     def __repr__(self) -> str:
         state = "not loaded" if self._data is None else "modified" if self.modified else "loaded"
@@ -360,14 +216,17 @@ class SecureCookieSession(SessionMixin):
         """Whether what would be saved differs from what was loaded. Assign a bool to overrule."""
         if self._modified is not None or self._data is None:
             return self._modified is True
-        if self._renewed or self._loaded is None:
-            return bool(self._data) or self._loaded is not None
-        return bool(self._loaded._originals) and self._loaded.has_changed(self._data)
+        return self._is_changed(self._data)
 
     @modified.setter
     def modified(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         SecureCookieSession._check_open(self)  # overruling is not a change yet: it loads nothing
         self._modified = bool(value)
+
+    def _is_changed(self, data: dict[str, Any]) -> bool:
+        if self._renewed or self._loaded is None:
+            return bool(data) or self._loaded is not None
+        return self._loaded.has_changed(data)
 
     def list_changes(self) -> list[str]:
         """Return the keys that were changed or removed since the session was loaded."""

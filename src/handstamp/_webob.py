@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+from typing import Any, cast
 from wsgiref.types import WSGIEnvironment
 
 from webob import Request, Response
@@ -22,7 +24,7 @@ class SessionRequest(Request):
         _set_environ(self, environ)  # webob's own __setattr__ is for attributes that applications add
 
 
-_set_environ = SessionRequest.environ.__set__  # type: ignore[attr-defined]  # a slot, which webob's stubs do not know
+_set_environ = cast("Any", SessionRequest).environ.__set__  # a slot, which webob's stubs do not know
 
 
 class ResponseHead(Response):
@@ -30,6 +32,9 @@ class ResponseHead(Response):
 
     webob's constructor takes five times as long, and rejects or corrects status lines that servers take.
     """
+
+    # The property of webob, with a getter that needs no frame.
+    headerlist = property(attrgetter("_headerlist"), Response.headerlist.fset, Response.headerlist.fdel)
 
     def __init__(self, status: str, headers: Headers, request: Request) -> None:
         self._status = status

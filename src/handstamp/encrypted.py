@@ -1,4 +1,4 @@
-"""The same as signed cookies, but their bearer cannot read them: extra ``handstamp[encryption]``."""
+"""Sessions in encrypted cookies, which visitors cannot read: extra ``handstamp[encryption]``."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ __all__ = ["EncryptedCookieSessionInterface"]
 
 
 class EncryptedCookieSessionInterface(CookieSessionInterface[TokenSessionT], Generic[TokenSessionT]):
-    """Keep sessions in encrypted cookies: AES-256-GCM-SIV (RFC 8452), with keys derived by HKDF-SHA256 (RFC 5869).
+    """Keep sessions in encrypted cookies.
 
-    :cvar serializer: turns the data into text and back
-    :cvar session_class: what ``open_session`` makes
-    :raises SettingsError: the OpenSSL under ``cryptography`` lacks AES-GCM-SIV
+    The cipher is AES-256-GCM-SIV (RFC 8452). Its keys are derived by HKDF-SHA256 (RFC 5869).
+
+    :cvar serializer: converts the data to text and back
+    :cvar session_class: the class of the sessions that ``open_session`` returns
+    :cvar purpose: a token that was made for another purpose is rejected
+    :raises SettingsError: the OpenSSL library that ``cryptography`` uses lacks AES-GCM-SIV
 
     >>> from handstamp import SessionMiddleware
     >>> app = SessionMiddleware(print, {"SECRET_KEY": "the key of an example"},
@@ -31,5 +34,5 @@ class EncryptedCookieSessionInterface(CookieSessionInterface[TokenSessionT], Gen
         check_cipher()
 
     def make_codec(self, settings: Settings, name: str) -> Codec:
-        """Return what encrypts and decrypts tokens under a cookie name."""
+        """Return the codec that encrypts and decrypts the tokens of a cookie name."""
         return EncryptingCodec(settings.key_ring, self.get_salt(name))

@@ -1,8 +1,8 @@
 """The errors that handstamp raises, and the reasons why it rejects a cookie.
 
-An error is a mistake of the application or of its operator. Its message names the thing, the value and the cure. A
-rejected cookie is an everyday event and raises nothing: the visitor gets an empty session. Neither a message nor a
-reason ever holds a secret, a token or an id.
+An error points to a mistake of the application or its operator. The message names the thing, the value and the cure. A
+rejected cookie is an everyday event and raises no error: the visitor gets an empty session. No message and no reason
+ever contains a secret, a token or an id.
 """
 
 from __future__ import annotations
@@ -24,7 +24,15 @@ __all__ = [
 
 
 class SessionError(Exception):
-    """The base class of every error that handstamp raises on purpose."""
+    """The base class of every error that handstamp raises on purpose.
+
+    >>> from handstamp import Settings
+    >>> try:
+    ...     Settings({"SESSION_COOKIE_PATH": "shop"})
+    ... except SessionError as error:
+    ...     print(error)
+    SESSION_COOKIE_PATH: 'shop' is not a path; begin with '/', and use printable ASCII without ';' and ','
+    """
 
 
 class SettingsError(SessionError, ValueError):
@@ -51,46 +59,127 @@ digits, '-' and '_'
 
 
 class SessionUnavailable(SessionError, RuntimeError):
-    """A session was changed that cannot be saved: there is no secret key, or the store could not be read."""
+    """The application changed a session that cannot be saved, for lack of a secret key or because the store failed.
+
+    >>> from handstamp import NullSession
+    >>> NullSession()["user"] = 7
+    Traceback (most recent call last):
+        ...
+    handstamp.exceptions.SessionUnavailable: there is no session: SECRET_KEY is not set; ...
+    """
 
 
 class SessionCommitted(SessionError, RuntimeError):
-    """A session was changed, or read for the first time, after the response headers had been sent."""
+    """The application changed a session, or accessed it for the first time, after the response headers had been sent.
+
+    >>> def application(environ, start_response):
+    ...     session = environ["session"]
+    ...     start_response("200 OK", [("Content-Type", "text/plain")])
+    ...     session["visits"] = 1  # works, because the first chunk sends the headers
+    ...     yield b"one, "
+    ...     session["visits"] = 2
+    >>> from handstamp import SessionMiddleware
+    >>> from webob import Request
+    >>> middleware = SessionMiddleware(application, {"SECRET_KEY": "the key of an example"})
+    >>> Request.blank("/").get_response(middleware).body
+    Traceback (most recent call last):
+        ...
+    handstamp.exceptions.SessionCommitted: the session was changed after the response headers had been sent; ...
+    """
 
 
 class SessionEnded(SessionError, RuntimeError):
-    """A session was changed that another request had ended or renewed in the meantime."""
+    """The application changed a session on a server that another request had ended or renewed meanwhile.
+
+    The middleware raises it before the headers are sent. If the application returns a list, catch it like this:
+
+    >>> def with_apology(middleware):
+    ...     def application(environ, start_response):
+    ...         try:
+    ...             return middleware(environ, start_response)
+    ...         except SessionEnded:
+    ...             start_response("303 See Other", [("Location", "/")])
+    ...             return [b""]
+    ...
+    ...     return application
+    """
 
 
 class CookieTooLarge(SessionError, ValueError):
-    """A session does not fit into a cookie."""
+    """A session does not fit into a cookie.
+
+    >>> import secrets
+    >>> from handstamp import SessionMiddleware
+    >>> from handstamp.testing import make_cookie
+    >>> middleware = SessionMiddleware(print, {"SECRET_KEY": "the key of an example"})
+    >>> make_cookie(middleware, {"letter": secrets.token_urlsafe(5000)})
+    Traceback (most recent call last):
+        ...
+    handstamp.exceptions.CookieTooLarge: the session is too large: ...; the biggest keys: 'letter' ...
+    """
 
 
 class UnserializableValue(SessionError, TypeError):
-    """A value has no exact form in a session."""
+    """A session cannot hold a value, because it would not come back with exactly its type and value.
+
+    >>> from handstamp.payload import dumps
+    >>> dumps({"cart": ["pen", object()]})
+    Traceback (most recent call last):
+        ...
+    handstamp.exceptions.UnserializableValue: session['cart'][1] (object) has no exact form in a session; ...
+    """
 
 
 class ReservedKey(SessionError, KeyError):
-    """A key was assigned that handstamp keeps for itself."""
+    """The application assigned a key that is reserved for handstamp.
 
-    # KeyError shows the repr of its message, which is made for keys and not for sentences.
-    __str__ = Exception.__str__
+    >>> from handstamp import SessionMiddleware
+    >>> from handstamp.testing import make_cookie
+    >>> middleware = SessionMiddleware(print, {"SECRET_KEY": "the key of an example"})
+    >>> make_cookie(middleware, {"_created": 0})
+    Traceback (most recent call last):
+        ...
+    handstamp.exceptions.ReservedKey: '_created' is reserved; call session.renew() to restart the session's age
+    """
+
+    # KeyError shows the repr of its argument. That suits a key, but not a sentence.
+    def __str__(self) -> str:
+        return Exception.__str__(self)
 
 
 class StoreError(SessionError):
-    """A session store failed, or holds a record that it cannot read."""
+    """A session store failed, or holds a damaged record.
+
+    The middleware raises it before the headers are sent. If the application returns a list, catch it like this:
+
+    >>> def with_apology(middleware):
+    ...     def application(environ, start_response):
+    ...         try:
+    ...             return middleware(environ, start_response)
+    ...         except StoreError:
+    ...             start_response("503 Service Unavailable", [("Retry-After", "10")])
+    ...             return [b"Please try again soon."]
+    ...
+    ...     return application
+    """
 
 
 class RejectReason(StrEnum):
-    """Why a cookie was rejected; an argument of :meth:`SessionInterface.cookie_rejected`.
+    """The reason why a cookie was rejected: an argument of :meth:`SessionInterface.cookie_rejected`.
 
     :cvar MALFORMED: the value is not a token, or the token does not hold a session
-    :cvar TOO_LONG: name and value are longer than any browser stores
-    :cvar BAD_SIGNATURE: none of the keys made this value for a cookie of this name
+    :cvar TOO_LONG: name and value are longer than any cookie that a browser stores
+    :cvar BAD_SIGNATURE: none of the keys signed this value for a cookie of this name
     :cvar FUTURE: the token was issued in the future
     :cvar IDLE: the idle limit has passed
     :cvar ABSOLUTE: the absolute limit has passed
     :cvar REVOKED: ``validate_session`` returned False, or the store no longer has the session
+
+    >>> from handstamp import SecureCookieSessionInterface
+    >>> class SilentInterface(SecureCookieSessionInterface):
+    ...     def cookie_rejected(self, settings, request, reason):
+    ...         if reason not in (RejectReason.IDLE, RejectReason.ABSOLUTE):
+    ...             super().cookie_rejected(settings, request, reason)
     """
 
     MALFORMED = "malformed"

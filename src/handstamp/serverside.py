@@ -1,8 +1,8 @@
-"""Sessions that are kept in a store on the server: they may be large, end at once, and be listed by their owner.
+"""Sessions in a store on the server. They may be large, they end at once, and their owner can list them.
 
-The cookie's token holds a *handle*, under which the record is kept and which may be shown, and a *secret*, of which the
-record holds only the hash. A record never moves: ``renew()`` replaces the hash in place, so that at no moment two
-tokens open it, and nothing that was ended comes back.
+The cookie's token holds a *handle* and a *secret*. The record is kept under the handle, which is not confidential. The
+record holds only the hash of the secret. A record never moves: ``renew()`` replaces the hash in place. So two different
+tokens never open the same record at the same time, and a session that was ended never comes back.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
 
 from webob import Request, Response
 
 from ._caching import forbid_storing
+from ._field_docs import document_fields
 from ._rejection import BadToken
 from ._server_session import LoadedRecord, OnFailure, ServerSideSession
 from ._session_id import SessionId, dump_owner, is_handle, load_owner
@@ -40,12 +41,27 @@ __all__ = ["OnFailure", "ServerSideSession", "ServerSideSessionInterface", "Sess
 
 
 class SessionInfo(NamedTuple):
-    """A session in a list of sessions.
+    """A session in the list that :meth:`ServerSideSessionInterface.sessions` returns.
 
-    :ivar handle: what :meth:`ServerSideSessionInterface.end` takes
+    :ivar handle: pass it to :meth:`ServerSideSessionInterface.end`
     :ivar created: when the session was created, in UTC
-    :ivar seen: when it was last changed, or read and its last seen was older than ``SESSION_REFRESH_INTERVAL``, in UTC
-    :ivar data: what it holds, read-only
+    :ivar seen: when the session was last used, in UTC. Every change updates it. Reading updates it only if it is older
+        than ``SESSION_REFRESH_INTERVAL``.
+    :ivar data: the data of the session, read-only
+
+    >>> from handstamp import SessionMiddleware
+    >>> from handstamp.stores import MemoryStore
+    >>> from handstamp.testing import make_cookie
+    >>> class AdaInterface(ServerSideSessionInterface):
+    ...     def open_session(self, settings, request):
+    ...         session = super().open_session(settings, request)
+    ...         session.owner = "ada"
+    ...         return session
+    >>> interface = AdaInterface(MemoryStore())
+    >>> settings = {"SECRET_KEY": "the key of an example"}
+    >>> cookie = make_cookie(SessionMiddleware(print, settings, session_interface=interface), {"visits": 1})
+    >>> [dict(info.data) for info in interface.sessions("ada")]
+    [{'visits': 1}]
     """
 
     handle: str
@@ -54,15 +70,19 @@ class SessionInfo(NamedTuple):
     data: Mapping[str, Any]
 
 
+document_fields(SessionInfo)
+
+
 class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[ServerSessionT]):
-    """Keep sessions in a store, and a signed token in the cookie that opens them.
+    """Keep sessions in a store. The cookie holds a signed token that opens the session.
 
     :param store: see :class:`handstamp.stores.Store`
-    :param on_failure: what happens if the store fails while a session is loaded: ``"raise"`` the
-        :exc:`~handstamp.StoreError`, or give an empty ``"readonly"`` session, whose response no cache may keep. A
-        failure to save is always raised.
-    :cvar session_class: what ``open_session`` makes
-    :raises SettingsError: ``on_failure`` is neither
+    :param on_failure: what happens if the store fails while a session is loaded. ``"raise"`` raises the
+        :exc:`~handstamp.StoreError`. ``"readonly"`` gives an empty session that cannot be changed, and forbids caches
+        to store the response. A failure to save is always raised.
+    :cvar session_class: the class of the sessions that ``open_session`` returns
+    :cvar purpose: a token that was made for another purpose is rejected
+    :raises SettingsError: ``on_failure`` has another value
 
     >>> from handstamp.stores import MemoryStore
     >>> interface = ServerSideSessionInterface(MemoryStore(), on_failure="readonly")
@@ -71,7 +91,7 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[
     """
 
     purpose = "handstamp.serverside"
-    session_class: type[ServerSessionT] = ServerSideSession  # type: ignore[assignment]  # the type variable's default
+    session_class: type[ServerSessionT] = cast("type[ServerSessionT]", ServerSideSession)
 
     def __init__(self, store: Store, on_failure: OnFailure = "raise") -> None:
         if on_failure not in ("raise", "readonly"):
@@ -80,15 +100,15 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[
         self.on_failure: OnFailure = on_failure
 
     def make_codec(self, settings: Settings, name: str) -> Codec:
-        """Return what signs and verifies tokens under a cookie name."""
+        """Return the codec that signs and verifies the tokens of a cookie name."""
         return SigningCodec(settings.key_ring, self.get_salt(name), "sha256", "hmac")
 
     # -- all sessions
 
     def sessions(self, owner: Any) -> list[SessionInfo]:
-        """Return the sessions of an owner that have not ended, the last seen first.
+        """Return the sessions of an owner that have not ended, most recently used first.
 
-        :param owner: what was assigned to ``session.owner``
+        :param owner: the value that was assigned to ``session.owner``
         :raises StoreError: the store failed
         """
         now = int(self.now())
@@ -97,20 +117,21 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[
         return sorted((info for info in listed if info is not None), key=attrgetter("seen"), reverse=True)
 
     def end(self, handle: str) -> bool:
-        """End a session, whoever owns it, and return whether there was one.
+        """End a session and return whether it existed. This method does not check the owner.
 
         To end the session of the current request, call its ``invalidate()``.
 
-        :param handle: if it came with a form, look for it among the :meth:`sessions` of whoever sent the form
+        :param handle: the session's handle. If it came with a form, first check that it is among the :meth:`sessions`
+            of the user who sent the form.
         :raises StoreError: the store failed
         """
         return is_handle(handle) and self.store.delete(handle)
 
     def end_all(self, owner: Any, keep: ServerSideSession | None = None) -> int:
-        """End the sessions of an owner, and return how many.
+        """End all sessions of an owner and return their number.
 
-        :param keep: a session that stays. Its cookie may have been copied: ``keep.renew()`` makes copies useless.
-        :raises StoreError: the store failed; some sessions may have ended
+        :param keep: do not end this session. Its cookie may have been copied, so call ``keep.renew()`` too.
+        :raises StoreError: the store failed, and some of the sessions may have ended
         """
         kept = None if keep is None else keep.handle
         return sum(self.store.delete(handle) for handle in self.store.find(dump_owner(owner)) if handle != kept)
@@ -118,7 +139,11 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[
     # -- reading
 
     def load_payload(self, settings: Settings, payload: bytes, issued: int, now: int) -> LoadedRecord:
-        """Return the session that a session id opens."""
+        """Load the session whose id a token holds.
+
+        :raises BadToken: there is no such session, or it has ended
+        :raises StoreError: the store failed, or the record is damaged
+        """
         session_id = SessionId.parse(payload)
         record = self.store.load(session_id.handle)
         if record is None or not session_id.opens(record.hash):
@@ -129,20 +154,21 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[
         loaded = LoadedRecord(data, session_id, record)
         if now > record.end:
             reason = settings.limits_of(loaded).find_reason(record.seen, record.created, now)
-            raise BadToken(reason or RejectReason.IDLE)  # the limits may have been shorter when it was saved
+            # There is no reason by today's limits if they were shorter when the session was saved.
+            raise BadToken(reason or RejectReason.IDLE)
         return loaded
 
     # -- writing
 
     def save_session(self, settings: Settings, session: ServerSessionT, response: Response) -> None:
-        """Save what has changed, and set the cookie where the browser needs another one.
+        """Save the changes to the session. Set the cookie if the browser needs another one.
 
-        The cookie is left as it is wherever possible, so that a slow response does not replace a newer one.
+        The cookie is left alone wherever possible, so that a slow response does not replace a newer cookie.
 
         :raises SessionEnded: another request has ended or renewed the session that this one changed
         :raises StoreError: the store failed
         """
-        request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
+        request = cast("Request", response.request)  # the middleware has set it
         if not session.is_available:
             forbid_storing(response.headerlist)
             self.vary_on_cookie(response)
@@ -163,26 +189,26 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[
         return codec.seal(codec.pack(session.prepare_id().payload), int(self.now()))
 
     def _create(self, session: ServerSessionT) -> bool:
-        """Save a new record, if there is anything to save; return whether the cookie is to be set."""
+        """Save a new record if the session holds data or has an owner. Return whether to set the cookie."""
         if not session.is_worth_saving:
             return False
         handle = session.prepare_id().handle
         if not self.store.create(handle, session.make_record(int(self.now()))):
             name = redact_handle(handle)
-            raise StoreError(f"{name} exists already, though its handle is random; see what else writes to the store")
+            raise StoreError(f"{name} exists already, but its handle is random; check what else writes to the store")
         return True
 
     def _update(self, settings: Settings, session: ServerSessionT) -> bool:
-        """Merge what has changed into the record, or touch it; return whether the cookie is to be set."""
+        """Merge the changes into the record, or touch it. Return whether to set the cookie."""
         expected, change = session.loaded_id, session.make_change(int(self.now()))
         if expected is not None and self.store.update(expected.handle, expected.hash, change):
-            # Where reads never reissue the token, writes do.
+            # If reading never reissues the token, writing does.
             never_reissued = settings.lifetimes.other.reissue_after is None
             return session.renewed or session.needs_reissue or change.shorten or never_reissued
         if session.modified:
             raise SessionEnded(
-                "another request has ended or renewed this session since it was loaded, so nothing was saved; catch"
-                " this around the middleware and have the visitor try again"
+                "another request ended or renewed this session after it was loaded, so nothing was saved; catch this"
+                " error around the middleware and ask the visitor to try again"
             )
         return False
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from tests.support.wsgi import make_environ
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -51,13 +53,9 @@ def in_environ(action: Action, environ_key: str = "session") -> WSGIApplication:
     return application
 
 
-def make_environ(cookie_header: str = "") -> WSGIEnvironment:
+def make_request(cookie_header: str = "") -> WSGIEnvironment:
     """Make the environ of a GET request, with about the keys that a server of today sets."""
-    environ: WSGIEnvironment = {
-        "REQUEST_METHOD": "GET",
-        "SCRIPT_NAME": "",
-        "PATH_INFO": "/",
-        "QUERY_STRING": "",
+    sent = {
         "RAW_URI": "/",
         "SERVER_NAME": "127.0.0.1",
         "SERVER_PORT": "8000",
@@ -71,15 +69,9 @@ def make_environ(cookie_header: str = "") -> WSGIEnvironment:
         "HTTP_ACCEPT_LANGUAGE": "en-GB,en;q=0.5",
         "HTTP_ACCEPT_ENCODING": "gzip, deflate, br",
         "HTTP_CONNECTION": "keep-alive",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(),
         "wsgi.errors": io.StringIO(),
-        "wsgi.multithread": False,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
     }
-    return environ | {"HTTP_COOKIE": cookie_header} if cookie_header else environ
+    return make_environ(**sent, **({"HTTP_COOKIE": cookie_header} if cookie_header else {}))
 
 
 def request(app: WSGIApplication, cookie_header: str = "") -> list[tuple[str, str]]:
@@ -89,7 +81,7 @@ def request(app: WSGIApplication, cookie_header: str = "") -> list[tuple[str, st
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Any:
         heads.append(headers)
 
-    body = app(make_environ(cookie_header), start_response)
+    body = app(make_request(cookie_header), start_response)
     b"".join(body)
     if hasattr(body, "close"):
         body.close()

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import linear_regression, median
 from typing import Any
 
-from .application import Action, make_environ, mint
+from .application import Action, make_request, mint
 from .cases import READ, SMALL, WRITE, Case, read
 from .contestants import BARE, CONTESTANTS, available
 from .measure import Cell, measure, own_time_slice, pin, start_response
@@ -96,7 +96,7 @@ def weigh(build: Callable[[Action], Any], header: str, touch: Callable[[Any], ob
         touch(session)
         kept[next(place)] = session
 
-    app, environ = build(Action(keep)), make_environ(header)
+    app, environ = build(Action(keep)), make_request(header)
     app(environ, start_response)
     place = iter(range(SESSIONS))
     tracemalloc.start()
@@ -136,7 +136,7 @@ def resident() -> int:
 def marathon(requests: int) -> Iterator[str]:
     """Send so many requests, a tenth at a time, and watch the resident memory."""
     app, send = OURS.build(WRITE), own_time_slice()
-    environ = make_environ(mint(OURS.build, SMALL))
+    environ = make_request(mint(OURS.build, SMALL))
     send(app, environ, requests // 100)
     sizes = [resident()]
     for _ in range(10):

@@ -21,7 +21,7 @@ from statistics import median
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from .application import make_environ
+from .application import make_request
 from .contestants import BARE
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Cell:
 
     def freshen(self) -> None:
         """Take a new cookie."""
-        self.environ = make_environ(self.case.cookie_header(self.contestant))
+        self.environ = make_request(self.case.cookie_header(self.contestant))
 
     def calibrate(self) -> None:
         """Warm the cell up, find how many calls make a slice, and in how many rounds it may take part."""

@@ -6,12 +6,13 @@ import json
 import re
 import textwrap
 import zlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
-from missing import skip_or_fail
+
+from tests.support.missing_programs import skip_or_fail
+from tests.support.paths import ROOT
 
 from . import chart, growth, report, targets, threads
 from .application import Action, bare, cookie_pair, request
@@ -180,15 +181,13 @@ def test_chart_tells_its_figures_in_words() -> None:
     assert "handstamp 2.0, 2.0, 2.0; Beaker cookie session 10, 10, 10" in str(root.findtext(f"{SVG}title"))
 
 
-ROOT = Path(__file__).parent.parent.parent
 CHAPTER = "What it costs\n-------------\n"
 
 
 def test_readme_is_of_one_run() -> None:
-    """The table and the chart of the README were written by one run, and name everybody who keeps sessions."""
-    (table,) = re.findall(r"^((?: {4}.*\n)+)", (ROOT / "README.rst").read_text().partition(CHAPTER)[2], re.MULTILINE)[
-        :1
-    ]
+    """The chart and the table of the examples' page were written by one run, and name everybody who keeps sessions."""
+    chapter = (ROOT / "examples" / "README.rst").read_text(encoding="utf-8").partition(CHAPTER)[2]
+    table = re.findall(r"^((?: {4}.*\n)+)", chapter, re.MULTILINE)[0]
     title = ElementTree.parse(ROOT / "examples/benchmark.svg").findtext(f"{SVG}title") or ""
     head, *rows = textwrap.dedent(table).splitlines()
     assert head.split()[:3] == ["untouched", "read", "write"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from missing import need, skip_or_fail
+
+from tests.support.missing_programs import need, skip_or_fail
 
 from . import __main__, encrypted
 from .cases import CASES, LARGE, NEW, SMALL, does_the_work

@@ -14,7 +14,7 @@ from statistics import median
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
-from .application import SECRET_KEY, cookie_pair, make_environ
+from .application import SECRET_KEY, cookie_pair, make_request
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -46,7 +46,7 @@ def visit(app: WSGIApplication, visitor: str, requests: int, start: Barrier) -> 
     start.wait()
     mixed, cookie = 0, ""
     for number in range(1, requests + 1):
-        environ = make_environ(cookie) | {"REMOTE_PORT": visitor}
+        environ = make_request(cookie) | {"REMOTE_PORT": visitor}
         answer = b"".join(app(environ, start_response))
         mixed += answer != f"{visitor} {number}".encode()
         cookie = cookie_pair(heads.pop())

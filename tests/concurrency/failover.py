@@ -7,7 +7,6 @@ writes may be missing, and the last deletes undone; how many, is counted here.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -23,11 +22,8 @@ from redis.retry import Retry
 from handstamp import StoreError
 from handstamp.stores import Record
 from handstamp.stores.redis import RedisStore
-from handstamp.testing.records import make_change, make_handle, make_record
-
-sys.path.append(str(Path(__file__).parents[1]))  # where the helpers of the tests are
-
-from redis_servers import ask, kill, run_cluster
+from handstamp.testing._records import make_change, make_handle, make_record
+from tests.support.redis_servers import ask, kill, run_cluster
 
 PATIENCE = 30  # seconds
 

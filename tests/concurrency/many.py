@@ -17,9 +17,8 @@ from handstamp._session_id import dump_owner
 from handstamp.serverside import ServerSideSessionInterface
 from handstamp.stores import Record
 from handstamp.stores.redis import RedisStore
-from handstamp.testing.records import make_change, make_handle, make_record
-
-from .servers import run_redis
+from handstamp.testing._records import make_change, make_handle, make_record
+from tests.support.redis_servers import run_redis
 
 #: Three keys, as a small session has: 75 bytes of JSON.
 FIELDS = {'"user"': "4711", '"token"': '"0123456789abcdef0123456789abcdef"', '"cart"': "[1,2,3,4,5]"}

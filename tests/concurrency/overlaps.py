@@ -15,9 +15,10 @@ from typing import Any
 
 from handstamp import SessionEnded
 from handstamp.serverside import ServerSideSessionInterface
+from tests.support.databases import DATABASES
 
-from .servers import DATABASES, running
-from .visitors import SITES, Visitor, end
+from .servers import running
+from .sites import SITES, Client, end
 
 PATIENCE = 60  # seconds
 
@@ -31,7 +32,7 @@ class Overlap:
     """
 
     def __init__(self, name: str, url: str) -> None:
-        self.slow, self.fast = Visitor(SITES[name], url), Visitor(SITES[name], url)
+        self.slow, self.fast = Client(SITES[name], url), Client(SITES[name], url)
         self.results: Counter[str] = Counter()
         self._pool = ThreadPoolExecutor(2)
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1]))  # where the helpers of the tests are
-
-from databases import DATABASES as DATABASES
-from redis_servers import run_redis as run_redis
+from tests.support.databases import DATABASES
+from tests.support.redis_servers import run_redis
 
 
 @contextmanager

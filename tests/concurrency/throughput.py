@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from .servers import running
-from .visitors import SITES, Visitor
+from .sites import SITES, Client
 
 Action = Callable[[Any], Any]
 
@@ -39,13 +39,13 @@ def begin(session: Any) -> None:
 
 # -- in each process --------------------------------------------------------------------------------------------------
 
-_visitors: dict[str, Visitor] = {}
+_visitors: dict[str, Client] = {}
 
 
 def start(names: Sequence[str], url: str) -> None:
     """Begin a session at each site."""
     for name in names:
-        _visitors[name] = Visitor(SITES[name], url)
+        _visitors[name] = Client(SITES[name], url)
         _visitors[name].visit(begin)
 
 

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from .servers import DATABASES, running
-from .visitors import SITES, Visitor
+from tests.support.databases import DATABASES
+
+from .servers import running
+from .sites import SITES, Client
 
 
 class Count(NamedTuple):
@@ -25,7 +27,7 @@ def _write_key(key: str, session: Any) -> None:
 
 def write(name: str, url: str, cookie: str, process: int, number: int) -> list[str]:
     """Write one key after the other, a request each; return those that were acknowledged."""
-    visitor = Visitor(SITES[name], url)
+    visitor = Client(SITES[name], url)
     acknowledged = []
     for turn in range(number):
         visitor.cookie = cookie
@@ -37,7 +39,7 @@ def write(name: str, url: str, cookie: str, process: int, number: int) -> list[s
 
 def count(name: str, url: str, processes: int, number: int) -> Count:
     """Have processes write at once, and count what is missing afterwards."""
-    visitor = Visitor(SITES[name], url)
+    visitor = Client(SITES[name], url)
     visitor.visit(lambda session: session.__setitem__("user", "ada"))
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes) as pool:
@@ -46,7 +48,7 @@ def count(name: str, url: str, processes: int, number: int) -> Count:
     return Count(len(acknowledged), len(find_lost(visitor, acknowledged)))
 
 
-def find_lost(visitor: Visitor, acknowledged: Iterable[str]) -> list[str]:
+def find_lost(visitor: Client, acknowledged: Iterable[str]) -> list[str]:
     """Return the keys that were acknowledged and are not there."""
     kept = visitor.visit(set)
     return [key for key in acknowledged if key not in kept]

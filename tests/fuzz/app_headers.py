@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from handstamp import SessionMiddleware
-from handstamp._caching import Headers
+from tests.support.constants import DAY, KEY, OLD_KEY, START
+from tests.support.cookie_kinds import stamp
+from tests.support.wsgi import Headers, make_environ
 
-from .site import DAY, KEY, NOW, OLD_KEY, StoppedSigned, call, derive_key, encode, encode_time, make_environ, sign
+from .site import SIGNED, call
 from .target import Reader, Target, pack
 
 _NAMES = ("Vary", "Cache-Control", "Set-Cookie", "vary", "CACHE-CONTROL", "set-cookie", "Content-Type", "X-Vary")
@@ -50,8 +52,7 @@ class _Case(NamedTuple):
 
 
 def _stamp(key: str, age: int) -> str:
-    data = b'{"a":1,"_created":%d}' % (NOW - age)
-    return "session=" + sign(derive_key(key), encode(data) + b"." + encode_time(NOW - age)).decode()
+    return "session=" + stamp({"a": 1}, at=START - age, created=START - age, key=key)
 
 
 _FRESH, _AGED, _OLD = _stamp(KEY, 60), _stamp(KEY, 20 * DAY), _stamp(OLD_KEY, 60)
@@ -171,9 +172,7 @@ def _check(case: _Case, own_headers: Headers, sent_headers: Headers) -> None:
 # -- the target -------------------------------------------------------------------------------------------------------
 
 _VISIT = _Visit()
-_APP = SessionMiddleware(
-    _VISIT, {"SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": [OLD_KEY]}, session_interface=StoppedSigned()
-)
+_APP = SessionMiddleware(_VISIT, {"SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": [OLD_KEY]}, session_interface=SIGNED)
 _ENVIRON = make_environ()
 
 

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from handstamp import CookieTooLarge, SessionMiddleware
-from handstamp._caching import Headers
 from handstamp._cookies import MAX_COOKIE_BYTES
+from handstamp.testing import FrozenClock
+from tests.support.clock import on_clock
+from tests.support.constants import DAY, KEY, OLD_KEY, START
+from tests.support.cookie_kinds import KINDS
+from tests.support.wsgi import Headers, make_environ
 
-from .makers import ENCRYPTED, SIGNED, STYLES, Kind, Maker
-from .site import DAY, KEY, OLD_KEY, STRANGE_KEY, call, find_cookies, make_environ
+from .cookies import MAKERS, STYLES, Maker
+from .site import STRANGE_KEY, call, find_cookies
 from .target import Target, assert_same
 
 Action = Callable[[Any], object]
@@ -89,15 +94,19 @@ class _Door(NamedTuple):
     environ: WSGIEnvironment
 
 
-def _make_door(scheme: str = "http", *, kind: Kind = SIGNED, **settings: Any) -> _Door:
-    app = SessionMiddleware(_VISIT, {"SECRET_KEY": KEY, **settings}, session_interface=kind.interface())
+def _make_door(scheme: str = "http", *, kind: str = "signed", **settings: Any) -> _Door:
+    interface = on_clock(KINDS[kind]().interface(), FrozenClock(START))
+    app = SessionMiddleware(_VISIT, {"SECRET_KEY": KEY, **settings}, session_interface=interface)
     name = app.settings["SESSION_COOKIE_NAME"]
     second = OLD_KEY if app.settings["SECRET_KEY_FALLBACKS"] else KEY
-    makers = (kind.make_maker(KEY, name), kind.make_maker(second, name), kind.make_maker(STRANGE_KEY, name))
-    return _Door(app, name, makers, make_environ(wsgi__url_scheme=scheme))
+    first, fallback, stranger = (MAKERS[kind](key, name) for key in (KEY, second, STRANGE_KEY))
+    return _Door(app, name, (first, fallback, stranger), make_environ(**{"wsgi.url_scheme": scheme}))
 
 
 _VISIT = _Visit()
+
+#: None where the extra is missing; ``nox -s fuzz`` and the tests bring it.
+ENCRYPTED = () if find_spec("cryptography") is None else ("encrypted",)
 
 DOORS = (
     _make_door(),

@@ -9,8 +9,10 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from handstamp import SessionMiddleware, Settings, SettingsError
 from handstamp._settings import DEFAULTS
+from tests.support.constants import KEY, OLD_KEY
+from tests.support.wsgi import make_environ
 
-from .site import KEY, OLD_KEY, StoppedSigned, call, find_cookies, make_environ
+from .site import SIGNED, call, find_cookies
 from .target import Reader, Target, pack
 
 _KEYS = tuple(DEFAULTS)
@@ -118,8 +120,7 @@ def _app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]
     return [b"done"]
 
 
-_INTERFACE = StoppedSigned()
-_ENVIRON = make_environ(wsgi__url_scheme="https")
+_ENVIRON = make_environ(**{"wsgi.url_scheme": "https"})
 
 
 def run(data: bytes) -> None:
@@ -135,7 +136,7 @@ def run(data: bytes) -> None:
     assert hash(again) == hash(settings)
     assert repr(again) == repr(settings)
     has_key = settings["SECRET_KEY"] is not None
-    middleware = SessionMiddleware(_app, settings, session_interface=_INTERFACE)
+    middleware = SessionMiddleware(_app, settings, session_interface=SIGNED)
     (headers,) = call(middleware, {**_ENVIRON, "handstamp.has_key": has_key})
     lines = find_cookies(headers)
     assert len(lines) == has_key

@@ -1,61 +1,21 @@
-"""What the targets share: keys, signatures made without handstamp, a clock that stands still, and a server."""
+"""What the targets share: a clock that stands still, and a server that takes several heads."""
 
 from __future__ import annotations
 
-import hmac
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import WSGIEnvironment
-from wsgiref.util import setup_testing_defaults
 
-from handstamp import SecureCookieSessionInterface, SessionInterface
-from handstamp._caching import Headers
+from handstamp import SecureCookieSessionInterface
+from handstamp.testing import FrozenClock
+from tests.support.clock import on_clock
+from tests.support.constants import START
+from tests.support.wsgi import Headers
 
-NOW = 1_700_000_000
-DAY = 24 * 3600
-
-KEY = "the key of the fuzzer, no secret"
-OLD_KEY = "the key of last year, no secret"
 STRANGE_KEY = "the key of somebody else, no secret"
 
-
-def encode(data: bytes) -> bytes:
-    """Write base64url without padding."""
-    return urlsafe_b64encode(data).rstrip(b"=")
-
-
-def encode_time(seconds: int) -> bytes:
-    """Write a token's second segment."""
-    return encode(seconds.to_bytes((seconds.bit_length() + 7) // 8))
-
-
-def derive_key(key: str, name: str = "session") -> bytes:
-    """Derive from a key what signs the cookies of a name."""
-    return hmac.digest(key.encode(), f"handstamp.signed:{len(name)}:{name}".encode(), "sha256")
-
-
-def sign(derived: bytes, value: bytes) -> bytes:
-    """Write a token: any value, validly signed."""
-    return b"%b.%b" % (value, encode(hmac.digest(derived, value, "sha256")))
-
-
-class StoppedClock(SessionInterface[Any]):
-    """Stands still, so that what was found once is found again."""
-
-    def now(self) -> float:
-        return NOW
-
-
-class StoppedSigned(StoppedClock, SecureCookieSessionInterface):
-    """Signed cookies on that clock."""
-
-
-def make_environ(**extra: Any) -> WSGIEnvironment:
-    """Return a complete environ."""
-    environ: WSGIEnvironment = {key.replace("__", "."): value for key, value in extra.items()}
-    setup_testing_defaults(environ)
-    return environ
+#: Signed cookies on a clock that stands still, so that what was found once is found again.
+SIGNED = on_clock(SecureCookieSessionInterface(), FrozenClock(START))
 
 
 def call(app: Any, environ: WSGIEnvironment) -> list[Headers]:

@@ -23,7 +23,7 @@ class Wrong(Exception):
     """A visitor saw what was not its own."""
 
 
-class Answer(NamedTuple):
+class Page(NamedTuple):
     """A page, and the cookie that came with it, if one did."""
 
     text: str
@@ -37,7 +37,7 @@ class Connection:
         self.port = port
         self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def send(self, request: bytes) -> Answer:
+    async def send(self, request: bytes) -> Page:
         """Send a request; once more, as browsers do, if a connection that was kept turns out to be closed."""
         if self.streams is not None:
             try:
@@ -49,7 +49,7 @@ class Connection:
         self.streams = await asyncio.open_connection("127.0.0.1", self.port)
         return await self.exchange(request)
 
-    async def exchange(self, request: bytes) -> Answer:
+    async def exchange(self, request: bytes) -> Page:
         """Send a request and read what comes back."""
         assert self.streams is not None
         reader, writer = self.streams
@@ -64,7 +64,7 @@ class Connection:
             await self.close()
         if not head.startswith("HTTP/1.1 200 "):
             raise Wrong(f"{request!r} was answered by {head!r}")
-        return Answer(body.decode(), fields.get("set-cookie"))
+        return Page(body.decode(), fields.get("set-cookie"))
 
     async def close(self) -> None:
         """Close it, if it is open."""
@@ -86,7 +86,7 @@ async def read_chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     await reader.readexactly(2)
 
 
-class Visitor:
+class Shopper:
     """Knows its name, what it has put into its basket, and what it therefore must see."""
 
     def __init__(self, port: int, name: str, chance: random.Random) -> None:
@@ -162,9 +162,9 @@ class Visitor:
 
 
 @asynccontextmanager
-async def visitors(port: int, names: Iterable[str]) -> AsyncIterator[list[Visitor]]:
+async def visitors(port: int, names: Iterable[str]) -> AsyncIterator[list[Shopper]]:
     """Have visitors, who leave in the end."""
-    crowd = [Visitor(port, name, random.Random(name)) for name in names]
+    crowd = [Shopper(port, name, random.Random(name)) for name in names]
     try:
         yield crowd
     finally:
@@ -182,7 +182,7 @@ async def crowd(port: int, names: Iterable[str], requests: int) -> Counter[str]:
         def count() -> int:
             return sum(visitor.seen.total() for visitor in everybody)
 
-        async def stay(visitor: Visitor) -> None:
+        async def stay(visitor: Shopper) -> None:
             while count() < requests:
                 await visitor.go_round()
 

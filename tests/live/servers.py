@@ -6,10 +6,8 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -20,13 +18,13 @@ import itsdangerous
 import webob
 
 import handstamp
+from tests.support.paths import EXAMPLES, TESTS
+from tests.support.processes import find_ports, wait_for
 
-ROOT = Path(__file__).parents[2]
 #: Where the application, the example that it serves, and handstamp itself are found.
-FRAMEWORKS = ROOT / "examples" / "frameworks"
-PATHS = [ROOT / "tests", FRAMEWORKS]
+FRAMEWORKS = EXAMPLES / "frameworks"
+PATHS = [TESTS, FRAMEWORKS]
 APP = "live.application:application"
-PATIENCE = 30  # seconds for a server to come up on a busy machine
 LEAVE = 10  # seconds for it to end
 KEY = "the key of the servers, no secret"
 
@@ -116,13 +114,6 @@ def find_missing(name: str) -> str:
 # -- starting and stopping --------------------------------------------------------------------------------------------
 
 
-def find_free_port() -> int:
-    """Find a port on the loopback interface that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 @contextmanager
 def serve(
     name: str,
@@ -140,7 +131,7 @@ def serve(
     :param trace: a command that runs the server's command as its child
     :raises RuntimeError: holds what the server said when it did not come up
     """
-    port = find_free_port()
+    (port,) = find_ports(1)
     places = {"port": str(port), "app": app, "apache": str(APACHE), "directory": str(directory)}
     *first, last = SERVERS[name].command
     command = [*trace, *(part.format(**places) for part in (*first, *options, last))]
@@ -190,19 +181,6 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until a server listens."""
-    deadline = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            time.sleep(0.02)
-        else:
-            return
-    raise RuntimeError(f"{process.args!r} does not listen:\n{log.read_text(errors='replace')}")
-
-
 # -- Apache -----------------------------------------------------------------------------------------------------------
 
 APACHE_CONFIG = """\
@@ -238,7 +216,7 @@ def prepare_apache(directory: Path, port: int) -> str | None:
         shutil.copytree(
             Path(str(package.__file__)).parent, code / package.__name__, ignore=shutil.ignore_patterns("__pycache__")
         )
-    shutil.copytree(ROOT / "tests" / "live", code / "live", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(TESTS / "live", code / "live", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(FRAMEWORKS / "plain.py", code)
     (directory / "log").touch()
     config = APACHE_CONFIG.format(directory=directory, port=port, modules=MODULES)

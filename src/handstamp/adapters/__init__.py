@@ -1,1 +1,1 @@
-"""Adapters: our session where the code of others looks for theirs."""
+"""Adapters: they put the session in the places where other libraries expect it."""

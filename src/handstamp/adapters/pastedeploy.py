@@ -1,4 +1,4 @@
-"""The middleware for ini files: ``use = egg:handstamp`` in a filter's section of PasteDeploy."""
+"""The middleware in ini files of PasteDeploy: ``use = egg:handstamp`` in the section of a filter."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from .._middleware import SessionMiddleware
 from .._settings import Settings
 from ..exceptions import SettingsError
 
+__all__ = ["filter_app_factory"]
+
 
 def filter_app_factory(
     app: WSGIApplication,
@@ -21,13 +23,18 @@ def filter_app_factory(
     session_interface: str = "handstamp:SecureCookieSessionInterface",
     **local_conf: str,
 ) -> SessionMiddleware:
-    """Wrap an application with the settings of an ini file's section.
+    """Wrap an application with the settings of a section in an ini file.
 
-    :param global_conf: not read, since its keys are meant for everybody: ``get SECRET_KEY = name`` takes one from there
-    :param environ_key: where the session is found
-    :param session_interface: ``module:name`` of an interface, or of what makes one
-    :param local_conf: keys and texts as :meth:`Settings.from_strings` takes them
-    :raises SettingsError: lists every problem of the settings, or says why there is no such interface
+    :param global_conf: ignored, because its keys are meant for every section; ``get SECRET_KEY = name`` in the section
+        takes one of them
+    :param environ_key: the key of the session in the WSGI environment
+    :param session_interface: ``module:name`` of an interface, or of a class or function that returns one
+    :param local_conf: keys and texts, as for :meth:`Settings.from_strings`
+    :raises SettingsError: the settings are wrong, or there is no such interface
+
+    >>> middleware = filter_app_factory(print, {}, SECRET_KEY="the key of an example", environ_key="shop.session")
+    >>> middleware.environ_key
+    'shop.session'
     """
     settings = Settings.from_strings(local_conf)
     interface = _find_interface(session_interface)
@@ -38,8 +45,8 @@ def _find_interface(path: str) -> SessionInterface:
     try:
         found = resolve_name(path)
     except (AttributeError, ImportError, ValueError) as error:
-        raise SettingsError(f"session_interface: {path!r} is not found ({error}); write module:name") from error
+        raise SettingsError(f"session_interface: {path!r} was not found ({error}); write module:name") from error
     interface = found() if callable(found) else found
     if not isinstance(interface, SessionInterface):
-        raise SettingsError(f"session_interface: {path!r} is no SessionInterface, and makes none; name one")
+        raise SettingsError(f"session_interface: {path!r} neither is nor returns a SessionInterface; name one")
     return interface

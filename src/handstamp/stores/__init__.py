@@ -1,4 +1,4 @@
-"""Where sessions are kept on a server; the stores that need an extra are imported from their own modules."""
+"""Stores for sessions on a server. ``RedisStore`` and ``SQLAlchemyStore`` need an extra and have their own modules."""
 
 from ._base import Change, Record, Store
 from .memory import MemoryStore

@@ -1,4 +1,4 @@
-"""Sessions in the memory of one process, for tests and small tools: it forgets when the process ends."""
+"""Sessions in the memory of one process, for tests and small tools. They are lost when the process ends."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from threading import Lock
 
 from ._base import Change, Record, damaged_error
 
-logger = logging.getLogger("handstamp")
+__all__ = ["MemoryStore"]
+
+_logger = logging.getLogger("handstamp")
 
 
 class MemoryStore:
     """Keep records in a dict.
 
-    :param limit: how many records at most; then the one that was not written or touched for longest is forgotten
+    :param limit: the largest number of records; a new record beyond it replaces the one that was written or touched
+        least recently
+
+    >>> from handstamp.serverside import ServerSideSessionInterface
+    >>> interface = ServerSideSessionInterface(MemoryStore(limit=500))
     """
 
     def __init__(self, limit: int = 10_000) -> None:
@@ -22,9 +28,9 @@ class MemoryStore:
         self._records: OrderedDict[str, Record] = OrderedDict()
         self._lock = Lock()
         self._has_forgotten = False
-        logger.warning(
-            "MemoryStore forgets all sessions when this process ends and shares them with no other; keep them in"
-            " RedisStore or SQLAlchemyStore"
+        _logger.warning(
+            "MemoryStore loses all sessions when this process ends, and shares them with no other process; use"
+            " RedisStore or SQLAlchemyStore instead"
         )
 
     def load(self, handle: str) -> Record | None:
@@ -35,9 +41,9 @@ class MemoryStore:
     def create(self, handle: str, record: Record) -> bool:
         """Save a new record."""
         with self._lock:
-            there = self._get(handle)
-            if there is not None:
-                return there.hash == record.hash
+            present = self._get(handle)
+            if present is not None:
+                return present.hash == record.hash
             self._records[handle] = record._replace(fields=dict(record.fields))
             self._forget()
             return True
@@ -75,4 +81,6 @@ class MemoryStore:
         self._records.popitem(last=False)
         if not self._has_forgotten:
             self._has_forgotten = True
-            logger.warning("MemoryStore is full with %d sessions and forgets one for each new one", self._limit)
+            _logger.warning(
+                "MemoryStore is full: each new session beyond %d replaces an old one; raise limit", self._limit
+            )

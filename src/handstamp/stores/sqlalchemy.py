@@ -1,9 +1,10 @@
 """Sessions in a database, through SQLAlchemy 2: extra ``handstamp[sqlalchemy]``.
 
-A session is a row, and each field of its data is a row of another table. Every change begins with one UPDATE of the
-session's row, whose WHERE is the law: it finds a row or not, and from then on holds it until all is written. (One row
-with all fields and a version, written back if the version is still the one that was read, was the other way: with 8
-processes at one session it took 1.4 to 3 times as long in PostgreSQL, MariaDB and SQLite.)
+A session is one row, and each field of its data is one row of another table. Every change begins with an UPDATE of the
+session's row. Its WHERE clause holds the rule that accepts or rejects the change. If it finds the row, it locks the row
+until the transaction ends. (The alternative is one row with all fields and a version number, which is written back if
+the version has not changed. With 8 processes at one session it took 1.4 to 3 times as long in PostgreSQL, MariaDB and
+SQLite.)
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ try:
     from sqlalchemy.dialects import mysql
     from sqlalchemy.engine import Connection, Row
     from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-except ImportError as error:
-    raise ImportError("sessions in a database need an extra: pip install 'handstamp[sqlalchemy]'") from error
+except ImportError as _error:
+    raise ImportError("sessions in a database need an extra: pip install 'handstamp[sqlalchemy]'") from _error
+
+__all__ = ["SQLAlchemyStore"]
 
 _T = TypeVar("_T")
 
@@ -46,26 +49,34 @@ _OWN = {"hash": str, "owner": str, "created": int, "seen": int, "end": int}
 _HASH_LENGTH = 64
 _BATCH = 500
 _ATTEMPTS = 5
-# Deadlocks and failed serialization: of PostgreSQL by SQLSTATE, of MariaDB and MySQL by number.
-_BROKEN_OFF = frozenset({"40P01", "40001", 1213})
+# Deadlocks and serialization failures: SQLSTATEs of PostgreSQL, the error number of MariaDB and MySQL.
+_ABORTED = frozenset({"40P01", "40001", 1213})
 
 
 class SQLAlchemyStore:
     """Keep records in PostgreSQL, MariaDB or SQLite; MySQL is untested.
 
-    What is sent is never logged by ``sqlalchemy.engine``, but at DEBUG it logs each row that is read, which no option
-    hides: leave it at INFO.
+    The store hides the parameters of its statements from the logger ``sqlalchemy.engine``. But at DEBUG this logger
+    also logs each row that is read, and no option hides the rows. Leave it at INFO.
 
-    :param engine: used with its own pool; nothing is hooked into it. Make it by
-        ``create_engine(url, hide_parameters=True)``, or SQLAlchemy's own errors and logs show what others send by it.
-    :param prefix: what the names of the two tables begin with
+    :param engine: the store uses its pool, and registers no event listeners. Create it with ``hide_parameters=True``,
+        because otherwise SQLAlchemy's own errors and logs show the parameters of other users of the engine
+    :param prefix: the beginning of the names of both tables
+
+    >>> from sqlalchemy import create_engine
+    >>> engine = create_engine("sqlite://", hide_parameters=True)
+    >>> store = SQLAlchemyStore(engine, prefix="shop_")
+    >>> store.create_schema()
+    >>> store.delete_expired()
+    0
+    >>> engine.dispose()
     """
 
     def __init__(self, engine: Engine, prefix: str = "handstamp_") -> None:
-        # A statement must see what others have committed before it, and lock no more than the rows that it finds.
+        # A statement must see all earlier commits of others, and lock only the rows that it finds.
         level = "SERIALIZABLE" if engine.dialect.name == "sqlite" else "READ COMMITTED"
         self._engine = engine.execution_options(isolation_level=level)
-        self._engine.hide_parameters = True  # of this copy alone: they are what sessions hold
+        self._engine.hide_parameters = True  # of this copy only; the parameters are the data of sessions
         self._driver_error = engine.dialect.loaded_dbapi.Error
         self._tables = MetaData()
         self._sessions, self._fields = _make_tables(self._tables, prefix)
@@ -73,19 +84,19 @@ class SQLAlchemyStore:
     # -- for the operator
 
     def create_schema(self) -> None:
-        """Make the tables, if they are not there."""
+        """Create the tables that do not exist yet."""
         self._run(self._tables.create_all)
 
     def delete_expired(self, now: float | None = None) -> int:
-        """Delete the records whose end has passed, and return how many; call it now and then, as from cron.
+        """Delete the records whose end has passed, and return their number. Call it regularly, for example from cron.
 
-        :param now: seconds since 1970; ``None``: this machine's clock
+        :param now: seconds since 1970; ``None`` asks this machine's clock
         """
         last = int(time.time() if now is None else now) - GRACE_SECONDS
         table = self._sessions
         ended = select(table.c.handle).where(table.c.end < last)
         keys = self._run(lambda connection: connection.execute(ended).scalars().all())
-        return sum(self._run(partial(self._drop, keys=some, last=last)) for some in _split(keys))
+        return sum(self._run(partial(self._drop, keys=batch, last=last)) for batch in _split(keys))
 
     def _drop(self, connection: Connection, keys: Sequence[bytes], last: int) -> int:
         table, fields = self._sessions, self._fields
@@ -116,8 +127,8 @@ class SQLAlchemyStore:
 
         if self._run(work):
             return True
-        there = self.load(handle)
-        return there is not None and there.hash == record.hash
+        present = self.load(handle)
+        return present is not None and present.hash == record.hash
 
     def update(self, handle: str, expect: str, change: Change) -> bool:
         """Merge a change into a record."""
@@ -127,7 +138,7 @@ class SQLAlchemyStore:
             table.c.hash.in_((expect, change.hash or expect)),
             table.c.end >= change.seen,
         )
-        told = {
+        columns = {
             "seen": _later(table.c.seen, change.seen),
             "end": change.end if change.shorten else _later(table.c.end, change.end),
             "hash": change.hash,
@@ -135,7 +146,7 @@ class SQLAlchemyStore:
             "owner_key": None if change.owner is None else _digest(change.owner),
             "created": change.created,
         }
-        values = {name: value for name, value in told.items() if value is not None}
+        values = {name: value for name, value in columns.items() if value is not None}
 
         def work(connection: Connection) -> bool:
             if connection.execute(update(table).where(*is_admitted).values(values)).rowcount == 0:
@@ -152,7 +163,7 @@ class SQLAlchemyStore:
 
         def work(connection: Connection) -> bool:
             if connection.execute(delete(sessions).where(sessions.c.handle == handle.encode())).rowcount == 0:
-                return False  # holding no row: fields that are there now are of a session created meanwhile
+                return False  # without a lock on the row: another request may have created a session and its fields
             connection.execute(delete(fields).where(fields.c.handle == handle.encode()))
             return True
 
@@ -166,13 +177,16 @@ class SQLAlchemyStore:
             try:
                 found[key.decode()] = _read_record(key.decode(), list(group))
             except (StoreError, UnicodeDecodeError):
-                continue  # it is nobody's
+                continue  # a damaged record has no owner
         return found
 
     # -- statements
 
     def _find(self, condition: Any) -> Sequence[Row[Any]]:
-        """Return a row for each field, and one for a session without any; one statement, so of one moment."""
+        """Return a row for each field, and one row for a session without fields.
+
+        It takes one statement, so that all rows are of the same moment.
+        """
         sessions, fields = self._sessions, self._fields
         both = sessions.outerjoin(fields, sessions.c.handle == fields.c.handle)
         query = select(sessions, fields.c.name, fields.c.text).select_from(both).where(condition)
@@ -180,8 +194,8 @@ class SQLAlchemyStore:
 
     def _erase(self, connection: Connection, handle: str, names: Iterable[str]) -> None:
         table = self._fields
-        for some in _split([_digest(name) for name in names]):
-            connection.execute(delete(table).where(table.c.handle == handle.encode(), table.c.name_key.in_(some)))
+        for batch in _split([_digest(name) for name in names]):
+            connection.execute(delete(table).where(table.c.handle == handle.encode(), table.c.name_key.in_(batch)))
 
     def _write(self, connection: Connection, handle: str, fields: Mapping[str, str]) -> None:
         key = handle.encode()
@@ -190,34 +204,34 @@ class SQLAlchemyStore:
             connection.execute(insert(self._fields), rows)
 
     def _run(self, work: Callable[[Connection], _T], attempts: int = _ATTEMPTS) -> _T:
-        """Do something in a transaction; again if the pool's connection is dead, or the database has broken it off.
+        """Do some work in a transaction. Repeat it if the connection was dead or the database aborted the transaction.
 
-        :raises StoreError: without the database's error, which may hold what was sent
+        :raises StoreError: the database failed. It does not chain the database's error, which may contain parameters.
         """
         try:
             with self._engine.begin() as connection:
                 return work(connection)
         except SQLAlchemyError as error:
             kind = type(error).__name__
-            may_go_again = isinstance(error, DBAPIError) and (error.connection_invalidated or _is_broken_off(error))
-        except self._driver_error as error:  # as it comes from setting the isolation level
-            kind, may_go_again = type(error).__name__, True
-            self._engine.dispose()  # the pool has not noticed, and may keep more of them
-        if may_go_again and attempts > 1:
+            may_repeat = isinstance(error, DBAPIError) and (error.connection_invalidated or _is_aborted(error))
+        except self._driver_error as error:  # raised while the isolation level is set
+            kind, may_repeat = type(error).__name__, True
+            self._engine.dispose()  # the pool has not noticed, and may hold more dead connections
+        if may_repeat and attempts > 1:
             return self._run(work, attempts - 1)
         raise StoreError(
-            f"the database failed ({kind}); see whether it runs, and whether create_schema() has made the tables"
+            f"the database failed ({kind}); check that it runs, and that create_schema() has created the tables"
         )
 
 
-def _is_broken_off(error: DBAPIError) -> bool:
-    """Return whether a transaction was sacrificed to another one; to repeat it is what the manuals ask for."""
+def _is_aborted(error: DBAPIError) -> bool:
+    """Return whether the database aborted a transaction in favor of another one. The manuals say to repeat it."""
     code = getattr(error.orig, "sqlstate", None) or next(iter(getattr(error.orig, "args", ())), None)
-    return code in _BROKEN_OFF
+    return code in _ABORTED
 
 
 def _make_tables(tables: MetaData, prefix: str) -> tuple[Table, Table]:
-    # Bytes are compared exactly everywhere; texts are not: MariaDB ignores blanks at their end, and mostly case.
+    # All databases compare bytes exactly. Texts are different: MariaDB ignores trailing blanks, and usually case.
     def key(name: str, **options: Any) -> Column[bytes]:
         kind = LargeBinary().with_variant(mysql.VARBINARY(64), "mysql", "mariadb")
         return Column(name, kind, nullable=False, **options)
@@ -253,10 +267,13 @@ def _make_tables(tables: MetaData, prefix: str) -> tuple[Table, Table]:
 
 
 def _read_record(handle: str, rows: Sequence[Row[Any]]) -> Record:
-    """Read a session's rows; :exc:`StoreError` if they are no record."""
+    """Read a record from its rows.
+
+    :raises StoreError: they are not a record
+    """
     own = {name: getattr(rows[0], name) for name in _OWN}
     fields = {row.name: row.text for row in rows if row.name is not None}
-    # SQLite keeps a value of any type in any column.
+    # SQLite stores a value of any type in any column.
     is_whole = all(type(own[name]) is kind for name, kind in _OWN.items())
     if not is_whole or len(own["hash"]) != _HASH_LENGTH or {*map(type, fields), *map(type, fields.values())} - {str}:
         raise damaged_error(handle)
@@ -272,5 +289,5 @@ def _digest(text: str) -> bytes:
 
 
 def _split(keys: Sequence[bytes]) -> Iterable[Sequence[bytes]]:
-    """Split keys into as many as a statement may have."""
+    """Split keys into batches that fit into one statement."""
     return (keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH))

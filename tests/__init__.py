@@ -1,0 +1,1 @@
+"""The tests of handstamp; README.rst says what is where."""

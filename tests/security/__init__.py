@@ -1,0 +1,1 @@
+"""Attacks: what the whole promises against somebody who means harm."""

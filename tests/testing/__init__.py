@@ -1,0 +1,1 @@
+"""Tests of handstamp.testing, a module each."""
