@@ -235,7 +235,7 @@ FORBIDDEN = ["\r", "\n", "\r\nX: y", "\x00", "\x1f", "\x7f", ";", ",", "ä", "\u
 def test_bad_names(name: str) -> None:
     """Any other name is a problem, shown and with the cure."""
     assert find_faults(name=name) == [
-        f"SESSION_COOKIE_NAME: {name!r} is not a token of RFC 6265; use letters, digits, '-' and '_'"
+        f"SESSION_COOKIE_NAME: {name!r} is not a cookie name; use letters, digits, '-' and '_'"
     ]
 
 

@@ -41,7 +41,8 @@ class CookieSessionInterface(TokenSessionInterface[TokenSessionT], Generic[Token
         except CookieTooLarge:
             if session.modified:
                 raise
-            # A token that another library filled to the brim has no room for _created. Nobody changed it: it lives on.
+            # The token of another library may be so long that _created makes it too large. The session was not
+            # changed, so the old cookie stays valid.
             self._warn_once("a session cookie needs a reissue, but is too large; keep ids instead of data")
             self.vary_on_cookie(response)
 

@@ -113,12 +113,12 @@ def _inspect_all(interfaces: Interfaces, settings: Settings, text: str, now: int
 def _add_payloads(found: list[tuple[Finding, str]]) -> list[Finding]:
     """Add payloads up to the size limit, those that a key has signed first."""
     findings = [finding for finding, _ in found]
-    room = MAX_SHOWN
+    bytes_left = MAX_SHOWN
     for index in sorted(range(len(found)), key=lambda index: not findings[index].verified):
         finding, text = found[index]
         size = finding.payload_size
-        if size is not None and size <= room:
-            room -= size
+        if size is not None and size <= bytes_left:
+            bytes_left -= size
             findings[index] = finding._replace(payload=json.loads(text))
     return findings
 

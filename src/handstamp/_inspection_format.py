@@ -45,20 +45,20 @@ def format_json(findings: list[Finding], now: int) -> str:
 def format_text(findings: list[Finding], now: int) -> str:
     """Return findings as text for people."""
     blocks = []
-    room = MAX_SHOWN
+    characters_left = MAX_SHOWN
     for finding in findings:
-        shown = _format_payload(finding, room)
-        room -= len(shown)
+        shown = _format_payload(finding, characters_left)
+        characters_left -= len(shown)
         blocks.append(f"{finding.name}: {_format_verdict(finding)}\n{_format_rows(finding, now)}{shown}")
     return "\n".join(blocks) or "no session cookie found\n"
 
 
-def _format_payload(finding: Finding, room: int) -> str:
-    """Return a payload indented over several lines, or on one line if there is not enough room."""
+def _format_payload(finding: Finding, characters_left: int) -> str:
+    """Return a payload indented over several lines, or on one line if there is not enough space."""
     if finding.payload is None:
         return "" if finding.payload_size is None else _format_row("payload", _LEFT_OUT.format(finding.payload_size))
     lines = _format_row("payload", indent(json.dumps(finding.payload, indent=2), _MARGIN).lstrip())
-    return lines if len(lines) <= room else _format_row("payload", json.dumps(finding.payload))
+    return lines if len(lines) <= characters_left else _format_row("payload", json.dumps(finding.payload))
 
 
 _LEFT_OUT = f"left out: {{}} bytes; all payloads together are shown up to {MAX_SHOWN} bytes"

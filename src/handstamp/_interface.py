@@ -88,11 +88,11 @@ class SessionInterface(Generic[SessionT]):
         raise NotImplementedError(f"{type(self).__name__} needs a save_session method")
 
     def make_null_session(self, settings: Settings) -> NullSession:
-        """Return what stands in for a session where there cannot be one."""
+        """Return the null session, which stands in where there cannot be a session."""
         return self.null_session_class(settings)
 
     def is_null_session(self, obj: object) -> bool:
-        """Return whether an object is such a stand-in; it is never saved."""
+        """Return whether an object is a null session, which is never saved."""
         return isinstance(obj, self.null_session_class)
 
     def validate_session(self, settings: Settings, session: SessionT) -> bool:
@@ -103,7 +103,10 @@ class SessionInterface(Generic[SessionT]):
         return True
 
     def cookie_rejected(self, settings: Settings, request: Request, reason: RejectReason) -> None:
-        """Be told of a rejected cookie. The browser keeps it until something is written."""
+        """Log that a cookie was rejected. Override it to count rejections, or to log them elsewhere.
+
+        The browser keeps the cookie until the session writes another one.
+        """
         logger.info("session cookie rejected: %s", reason)
 
     def now(self) -> float:
@@ -129,7 +132,7 @@ class SessionInterface(Generic[SessionT]):
         return settings.cookie_policy.httponly
 
     def get_cookie_secure(self, settings: Settings, request: Request) -> bool:
-        """Return whether the cookie is sent over https only; if that is not set, whether this request was."""
+        """Return the setting; if it is ``None``, return whether this request came over https."""
         secure = settings.cookie_policy.secure
         return self._came_by_https(request) if secure is None else secure
 

@@ -1,8 +1,8 @@
 """How long a session lives. Durations are whole seconds, times whole seconds since 1970.
 
-The idle limit counts from the last time the token was issued, the absolute limit from the session's creation. Activity
-moves the first and never the second (OWASP Session Management Cheat Sheet, "Session Expiration"). A limit has passed
-one second after its last good second, as itsdangerous counts.
+The idle limit counts from the last time the session was used: when its token was issued, or when a store last saw it.
+The absolute limit counts from the session's creation, and no activity moves it (OWASP Session Management Cheat Sheet,
+"Session Expiration"). A session is still valid when its age equals the limit, as with itsdangerous.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ class Loaded:
         """The data, read-only."""
         return MappingProxyType(self._data)
 
-    def keep(self, key: str) -> None:
+    def keep_original(self, key: str) -> None:
         """Keep the loaded value of a key before it is changed or handed out."""
         if key in self._originals:
             return

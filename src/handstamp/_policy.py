@@ -121,7 +121,7 @@ MAX_ATTRIBUTE_BYTES = 1024
 
 # Sets of characters: compiling three patterns would take a tenth of the time of importing the package.
 _HOST = frozenset(ascii_letters + digits + "-_.")
-_TOKEN = frozenset(ascii_letters + digits + "!#$%&'*+-.^_`|~")
+_NAME = frozenset(ascii_letters + digits + "!#$%&'*+-.^_`|~")
 # RFC 6265 4.1.1 allows any printable ASCII but ";" in a path. "," is left out because some join headers with it.
 _PATH = frozenset(map(chr, range(32, 127))) - {";", ","}
 
@@ -161,8 +161,8 @@ _PREFIXES = {
 def find_problems(policy: CookiePolicy) -> Iterator[Problem]:
     """Yield each rule that a policy breaks."""
     name, domain, path, _, secure, samesite, partitioned = policy
-    if not name or not _TOKEN.issuperset(name):
-        yield Problem("SESSION_COOKIE_NAME", f"{name!r} is not a token of RFC 6265; use letters, digits, '-' and '_'")
+    if not name or not _NAME.issuperset(name):
+        yield Problem("SESSION_COOKIE_NAME", f"{name!r} is not a cookie name; use letters, digits, '-' and '_'")
     if domain is not None and not _is_host(domain):
         text = f"{domain!r} is not a host name; write it in ASCII, such as 'example.com'"
         yield Problem("SESSION_COOKIE_DOMAIN", text, "SERVER_NAME")

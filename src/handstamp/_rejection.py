@@ -1,4 +1,4 @@
-"""BadToken: how a room says that a token is rejected. It never leaves the package."""
+"""BadToken: raised inside the package where a token is rejected. It never leaves the package."""
 
 from __future__ import annotations
 

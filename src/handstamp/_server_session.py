@@ -107,7 +107,7 @@ class ServerSideSession(SecureCookieSession):
     @owner.setter
     def owner(self, value: Any) -> None:
         text = dump_owner(value)
-        self._check_open()
+        self._check_changeable()
         self._read()
         self._owner = text
 
@@ -120,8 +120,8 @@ class ServerSideSession(SecureCookieSession):
 
     # -- changes
 
-    def _check_open(self) -> None:
-        super()._check_open()
+    def _check_changeable(self) -> None:
+        super()._check_changeable()
         self._read()
         if not self.is_available:
             raise SessionUnavailable(
@@ -131,7 +131,7 @@ class ServerSideSession(SecureCookieSession):
 
     def pop(self, key: str, *default: Any) -> Any:
         """Remove a key and return its value, or the default if there is none."""
-        self._check_open()  # otherwise a sign-out by pop(key, None) would seem to work while the store is down
+        self._check_changeable()  # otherwise a sign-out by pop(key, None) would seem to work while the store is down
         return super().pop(key, *default)
 
     def _is_changed(self, data: dict[str, Any]) -> bool:

@@ -109,8 +109,8 @@ class NullSession(SessionMixin):
     >>> session["user"] = 7
     Traceback (most recent call last):
         ...
-    handstamp.exceptions.SessionUnavailable: there is no session: SECRET_KEY is not set (did you mean it by \
-'SECRETKEY'?); make one with: python -m handstamp secret
+    handstamp.exceptions.SessionUnavailable: there is no session: SECRET_KEY is not set (the settings have \
+'SECRETKEY'; rename it); make one with: python -m handstamp secret
     """
 
     modified = False
@@ -137,7 +137,7 @@ class NullSession(SessionMixin):
     def _name_lookalike(self) -> str:
         foreign = {str(key).upper(): key for key in self._settings if key != "SECRET_KEY"}
         found = find_lookalike("SECRET_KEY", (key for key in foreign if "FALLBACK" not in key), 0.6)
-        return "" if found is None else f" (did you mean it by {foreign[found]!r}?)"
+        return "" if found is None else f" (the settings have {foreign[found]!r}; rename it)"
 
     def __setitem__(self, key: str, value: Any) -> NoReturn:
         self._reject_change()

@@ -50,7 +50,7 @@ class SessionId(NamedTuple):
         """Return an id with the same handle and a new secret."""
         return self.parse(self.payload[:_HANDLE_BYTES] + token_bytes(_SECRET_BYTES))
 
-    def opens(self, record_hash: str) -> bool:
+    def matches(self, record_hash: str) -> bool:
         """Return whether the secret fits the hash of a record. The comparison takes constant time."""
         return compare_digest(record_hash.encode(), self.hash.encode())
 

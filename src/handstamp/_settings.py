@@ -100,7 +100,7 @@ class Settings(Mapping[str, Any]):
     def __init__(self, values: Mapping[str, Any]) -> None:
         converted, problems = _convert_values(values)
         self._freeze(converted)
-        # A key that is wrong by itself stands at its default here, about which there is nothing to say.
+        # A setting that failed its own check has its default value here; the problems of that default are skipped.
         wrong = {problem.key for problem in problems}
         joint = (*_find_cookie_problems(self), *_find_interval_problems(self))
         problems += [problem for problem in joint if problem.key not in wrong]

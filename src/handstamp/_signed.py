@@ -17,8 +17,8 @@ class SecureCookieSessionInterface(CookieSessionInterface[TokenSessionT], Generi
     The class attributes are Flask's. A subclass with Flask's values and Flask's ``TaggedJSONSerializer`` shares its
     sessions with a Flask application; ``examples/migration/shared_with_flask.py`` says what such a session cannot do.
 
-    :cvar salt: what binds a token to its purpose; ``None``: purpose and cookie name, so that a value does not open
-        under another name
+    :cvar salt: what binds a token to its purpose. ``None``: the purpose and the cookie's name, so that a value is
+        rejected under another name
     :cvar digest_method: the hash function of the HMAC
     :cvar key_derivation: how itsdangerous derives a key from secret key and salt
     :cvar serializer: turns the data into text and back

@@ -24,7 +24,7 @@ from ._tracked import SecureCookieSession
 from .exceptions import RejectReason
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar  # as in the interface's room
+    from typing_extensions import TypeVar  # as in _interface
 
     TokenSessionT = TypeVar("TokenSessionT", bound=SecureCookieSession, default=SecureCookieSession)
 else:
@@ -41,8 +41,8 @@ class TokenSessionInterface(SessionInterface[TokenSessionT], Generic[TokenSessio
     """Open sessions with a token in a cookie. A subclass says what the token is made of and what it stands for.
 
     :cvar purpose: what the tokens are for; part of the default salt
-    :cvar salt: what binds a token to its purpose; ``None``: purpose and cookie name, so that a value does not open
-        under another name
+    :cvar salt: what binds a token to its purpose. ``None``: the purpose and the cookie's name, so that a value is
+        rejected under another name
     :cvar session_class: what :meth:`open_session` makes
     """
 
@@ -59,7 +59,7 @@ class TokenSessionInterface(SessionInterface[TokenSessionT], Generic[TokenSessio
         return self.session_class(self, settings, request) if settings.key_ring else None
 
     def is_null_session(self, obj: object) -> bool:
-        """Return whether an object is such a stand-in; it is never saved."""
+        """Return whether an object is a null session, which is never saved."""
         # Nearly every session is of this class, and isinstance asks the ABCs of mappings: 0.4 us.
         return type(obj) is not self.session_class and super().is_null_session(obj)
 

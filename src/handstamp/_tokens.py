@@ -75,7 +75,7 @@ class SigningCodec:
     """Sign with the first of several keys, verify with any.
 
     :param keys: the current key, then the fallbacks
-    :param salt: the purpose; a token made for another one does not open
+    :param salt: the purpose; a token that was made for another one is rejected
     :param digest_method: a hash function of :mod:`hashlib`
     :param key_derivation: one of itsdangerous' ways to derive a key. By ``"hmac"`` the derived key is the HMAC of the
         salt: who has any text signed by the bare key can have that one too, so the keys are for nothing else.

@@ -119,7 +119,7 @@ class SecureCookieSession(SessionMixin):
         data = self._data
         value = (self._load() if data is None else data)[key]
         if type(value) not in IMMUTABLE and not is_immutable(value):
-            self._keep(key)
+            self._prepare(key)
         return value
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -160,18 +160,18 @@ class SecureCookieSession(SessionMixin):
     def __setitem__(self, key: str, value: Any) -> None:
         if key == CREATED:
             raise ReservedKey(f"{CREATED!r} is reserved; call session.renew() to restart the session's age")
-        self._check_open()
-        self._keep(key)[key] = value
+        self._check_changeable()
+        self._prepare(key)[key] = value
         if type(key) is not str and self._loaded is not None:
             self._loaded.distrust_keys()
 
     def __delitem__(self, key: str) -> None:
-        self._check_open()
-        del self._keep(key)[key]
+        self._check_changeable()
+        del self._prepare(key)[key]
 
     def popitem(self) -> tuple[str, Any]:
         """Remove and return the last key and its value, as a dict does."""
-        self._check_open()
+        self._check_changeable()
         for key in reversed(self._read()):
             return key, self.pop(key)
         raise KeyError("the session is empty")
@@ -182,7 +182,7 @@ class SecureCookieSession(SessionMixin):
 
     def renew(self) -> None:
         """Give the session a new token, keep its data, and let ``created`` start again."""
-        self._check_open()
+        self._check_changeable()
         self._read()
         self._created = int(self._loader.now())
         self._renewed = True
@@ -193,7 +193,7 @@ class SecureCookieSession(SessionMixin):
         self._data = {}
         self._ended = True
 
-    def _check_open(self) -> None:
+    def _check_changeable(self) -> None:
         """Raise an error if the session cannot be changed."""
         if self.committed:
             raise SessionCommitted(
@@ -202,13 +202,13 @@ class SecureCookieSession(SessionMixin):
 
     # -- changes
 
-    def _keep(self, key: str) -> dict[str, Any]:
+    def _prepare(self, key: str) -> dict[str, Any]:
         """Keep the loaded value of a key before it is changed or handed out, and return the data."""
         data = self._data
         if data is None:
             data = self._load()
         if self._loaded is not None:
-            self._loaded.keep(key)
+            self._loaded.keep_original(key)
         return data
 
     @property
@@ -220,7 +220,7 @@ class SecureCookieSession(SessionMixin):
 
     @modified.setter
     def modified(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        SecureCookieSession._check_open(self)  # overruling is not a change yet: it loads nothing
+        SecureCookieSession._check_changeable(self)  # overruling is not a change yet: it loads nothing
         self._modified = bool(value)
 
     def _is_changed(self, data: dict[str, Any]) -> bool:

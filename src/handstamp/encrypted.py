@@ -24,7 +24,8 @@ class EncryptedCookieSessionInterface(CookieSessionInterface[TokenSessionT], Gen
     :raises SettingsError: the OpenSSL library that ``cryptography`` uses lacks AES-GCM-SIV
 
     >>> from handstamp import SessionMiddleware
-    >>> app = SessionMiddleware(print, {"SECRET_KEY": "the key of an example"},
+    >>> from webob import Response
+    >>> app = SessionMiddleware(Response("hello"), {"SECRET_KEY": "the key of an example"},
     ...     session_interface=EncryptedCookieSessionInterface())
     """
 

@@ -44,7 +44,7 @@ class SettingsError(SessionError, ValueError):
     >>> Settings({"SESSION_COOKIE_NAME": "my session"})
     Traceback (most recent call last):
         ...
-    handstamp.exceptions.SettingsError: SESSION_COOKIE_NAME: 'my session' is not a token of RFC 6265; use letters, \
+    handstamp.exceptions.SettingsError: SESSION_COOKIE_NAME: 'my session' is not a cookie name; use letters, \
 digits, '-' and '_'
     """
 
@@ -111,7 +111,8 @@ class CookieTooLarge(SessionError, ValueError):
     >>> import secrets
     >>> from handstamp import SessionMiddleware
     >>> from handstamp.testing import make_cookie
-    >>> middleware = SessionMiddleware(print, {"SECRET_KEY": "the key of an example"})
+    >>> from webob import Response
+    >>> middleware = SessionMiddleware(Response("hello"), {"SECRET_KEY": "the key of an example"})
     >>> make_cookie(middleware, {"letter": secrets.token_urlsafe(5000)})
     Traceback (most recent call last):
         ...
@@ -135,7 +136,8 @@ class ReservedKey(SessionError, KeyError):
 
     >>> from handstamp import SessionMiddleware
     >>> from handstamp.testing import make_cookie
-    >>> middleware = SessionMiddleware(print, {"SECRET_KEY": "the key of an example"})
+    >>> from webob import Response
+    >>> middleware = SessionMiddleware(Response("hello"), {"SECRET_KEY": "the key of an example"})
     >>> make_cookie(middleware, {"_created": 0})
     Traceback (most recent call last):
         ...

@@ -29,7 +29,7 @@ from .stores import Record, Store
 from .stores._base import damaged_error, redact_handle
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar  # as in the interface's room
+    from typing_extensions import TypeVar  # as in _interface
 
     ServerSessionT = TypeVar("ServerSessionT", bound=ServerSideSession, default=ServerSideSession)
 else:
@@ -59,7 +59,8 @@ class SessionInfo(NamedTuple):
     ...         return session
     >>> interface = AdaInterface(MemoryStore())
     >>> settings = {"SECRET_KEY": "the key of an example"}
-    >>> cookie = make_cookie(SessionMiddleware(print, settings, session_interface=interface), {"visits": 1})
+    >>> from webob import Response
+    >>> cookie = make_cookie(SessionMiddleware(Response("hello"), settings, session_interface=interface), {"visits": 1})
     >>> [dict(info.data) for info in interface.sessions("ada")]
     [{'visits': 1}]
     """
@@ -146,7 +147,7 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[
         """
         session_id = SessionId.parse(payload)
         record = self.store.load(session_id.handle)
-        if record is None or not session_id.opens(record.hash):
+        if record is None or not session_id.matches(record.hash):
             raise BadToken(RejectReason.REVOKED)
         data = _load_data(record)
         if data is None:

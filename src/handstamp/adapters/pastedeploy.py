@@ -32,7 +32,9 @@ def filter_app_factory(
     :param local_conf: keys and texts, as for :meth:`Settings.from_strings`
     :raises SettingsError: the settings are wrong, or there is no such interface
 
-    >>> middleware = filter_app_factory(print, {}, SECRET_KEY="the key of an example", environ_key="shop.session")
+    >>> from webob import Response
+    >>> settings = {"SECRET_KEY": "the key of an example", "environ_key": "shop.session"}
+    >>> middleware = filter_app_factory(Response("hello"), {}, **settings)
     >>> middleware.environ_key
     'shop.session'
     """

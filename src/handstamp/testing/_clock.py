@@ -47,7 +47,9 @@ def frozen(middleware: SessionMiddleware, at: float | datetime | None = None) ->
     :param at: as for :class:`FrozenClock`
 
     >>> from handstamp.testing import make_cookie, read_cookie
-    >>> app = SessionMiddleware(print, {"SECRET_KEY": "the key of an example", "SESSION_IDLE_LIFETIME": 1800})
+    >>> from webob import Response
+    >>> settings = {"SECRET_KEY": "the key of an example", "SESSION_IDLE_LIFETIME": 1800}
+    >>> app = SessionMiddleware(Response("hello"), settings)
     >>> with frozen(app) as clock:
     ...     cookie = make_cookie(app, {"user": 7})
     ...     clock.tick(1700)

@@ -43,7 +43,8 @@ def make_cookie(middleware: SessionMiddleware, data: Mapping[str, Any], *, url: 
     :param url: the URL of the request, for policies that depend on it
     :raises SessionError: the data are empty, or the session cannot be saved
 
-    >>> app = SessionMiddleware(print, {"SECRET_KEY": "the key of an example"})
+    >>> from webob import Response
+    >>> app = SessionMiddleware(Response("hello"), {"SECRET_KEY": "the key of an example"})
     >>> make_cookie(app, {"user": 7}).partition("=")[0]
     'session'
     """
@@ -65,7 +66,8 @@ def read_cookie(middleware: SessionMiddleware, response: AnyResponse, *, url: st
     :param url: the URL of the request, for policies that depend on it
     :raises SessionError: the middleware would reject the cookie
 
-    >>> app = SessionMiddleware(print, {"SECRET_KEY": "the key of an example"})
+    >>> from webob import Response
+    >>> app = SessionMiddleware(Response("hello"), {"SECRET_KEY": "the key of an example"})
     >>> read_cookie(app, [("Set-Cookie", make_cookie(app, {"user": 7}))])
     {'user': 7}
     """
