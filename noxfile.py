@@ -241,6 +241,7 @@ MUTATED = {
     "_cookies": ["test_cookies.py"],
     "_policy": ["test_cookies.py", "test_settings.py"],
     "_lifetimes": ["test_lifetimes.py"],
+    "_keys": ["test_keys.py", "test_settings.py"],
     "_setting_types": ["test_settings.py"],
     "_settings": ["test_settings.py"],
     "_base64url": ["test_tokens.py"],

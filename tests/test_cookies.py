@@ -388,6 +388,27 @@ def test_attributes(policy: CookiePolicy, attributes: str) -> None:
     assert write(policy, "value", None) == f"{policy.name}=value; {attributes}"
 
 
+#: Of each field a value that :data:`SOUND` does not have.
+SOUND = PLAIN._replace(secure=True)
+OTHERS: dict[str, Any] = {
+    "name": "id",
+    "domain": "example.com",
+    "path": "/app",
+    "httponly": False,
+    "secure": False,
+    "samesite": "Strict",
+    "partitioned": True,
+}
+
+
+@pytest.mark.parametrize("field", CookiePolicy._fields)
+def test_every_field_is_written(field: str) -> None:
+    """Every field of a policy reaches the Set-Cookie line, and the line that deletes the cookie."""
+    other = SOUND._replace(**{field: OTHERS[field]})
+    assert write(other, "value") != write(SOUND, "value")
+    assert write_deletion(other) != write_deletion(SOUND)
+
+
 @pytest.mark.parametrize(
     ("expires", "written"),
     [

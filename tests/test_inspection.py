@@ -18,12 +18,14 @@ from typing import Any, NamedTuple
 import pytest
 
 from handstamp import RejectReason, SecureCookieSessionInterface, Settings
-from handstamp.__main__ import MAX_INPUT, NEEDED, main
+from handstamp.__main__ import LIVE_WARNING, MAX_INPUT, NEEDED, main
 from handstamp._inspection import NO_KEY, inspect_cookies
-from handstamp._inspection_format import REASONS
+from handstamp._inspection_format import KINDS, REASONS
 from handstamp._rejection import BadToken
 from handstamp._tokens import MAX_PAYLOAD_BYTES
 from handstamp.payload import MAX_DEPTH
+from handstamp.serverside import ServerSideSessionInterface
+from handstamp.stores import MemoryStore
 from handstamp.testing import FrozenClock
 from tests.support import cookie_kinds
 from tests.support.constants import DAY, HOUR, KEY, MINUTE, OLD_KEY, START
@@ -35,6 +37,11 @@ OTHER_KEY = "the key of somebody else, no secret"
 pytestmark = pytest.mark.usefixtures("kind")
 # What an encrypted token holds cannot be shown without its key, and it is never packed.
 signed_only = pytest.mark.parametrize("kind", ["signed"], indirect=True)
+
+
+def kind_name() -> str:
+    """Return what the command calls the kind that is tested."""
+    return cookie_kinds.current().interface.purpose.removeprefix("handstamp.")
 
 
 def good() -> str:
@@ -98,7 +105,7 @@ def inspect(capsys: pytest.CaptureFixture[str]) -> Inspect:
     def run(*arguments: str, at: float = START + HOUR) -> Result:
         status = main(["inspect", *shield(arguments)], clock=FrozenClock(at))
         captured = capsys.readouterr()
-        assert captured.err == "" or find_spec("cryptography") is None
+        assert captured.err in ("", LIVE_WARNING) or find_spec("cryptography") is None
         return Result(status, captured.out)
 
     return run
@@ -129,11 +136,12 @@ def send(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
 
 
 def test_good_token(inspect: Inspect) -> None:
-    """A good token is shown with its key, its times, its size and its payload, and the status is 0."""
+    """A good token is shown with its kind, its key, its times, its size and its payload, and the status is 0."""
     token = stamp({"visits": 3, "_permanent": True}, created=START - 2 * DAY)
     assert inspect(token, at=START + 5 * MINUTE) == (
         0,
         "session: good\n"
+        f"  kind     {KINDS[kind_name()]}\n"
         "  key      current\n"
         "  issued   2023-11-14 22:13:20 UTC (5 min ago)\n"
         "  created  2023-11-12 22:13:20 UTC (2 d ago)\n"
@@ -149,7 +157,8 @@ def test_bad_signature_in_text(inspect: Inspect) -> None:
     """A token that no key fits is refused and shown all the same, marked as not verified, and the status is 1."""
     status, out = inspect(forged())
     assert status == 1
-    assert out.startswith(f"session: REJECTED, {REASONS[RejectReason.BAD_SIGNATURE]}\n  key      none fits; ")
+    assert out.startswith(f"session: REJECTED, {REASONS[RejectReason.BAD_SIGNATURE]}\n  kind     signed: ")
+    assert "\n  key      none fits; " in out
     assert out.index("NOT VERIFIED") < out.index("issued") < out.index('"visits": 3')
 
 
@@ -190,6 +199,8 @@ def test_json(inspect: Inspect) -> None:
         "name": "session",
         "reason": None,
         "size": len("session") + len(token),
+        "kind": kind_name(),
+        "handle": None,
         "key": "current",
         "issued": START,
         "age": HOUR,
@@ -580,6 +591,143 @@ def test_what_fits_has_its_lines(inspect: Inspect) -> None:
     assert out.count('             "visits": 3,\n') == 200
 
 
+# -- server-side sessions ---------------------------------------------------------------------------------------------
+
+
+class Shelf(NamedTuple):
+    """A site that keeps sessions in a store, and the cookie of one of them."""
+
+    site: Site
+    token: str
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    """Begin a session in a store."""
+    site = Site(interface=ServerSideSessionInterface(MemoryStore()))
+    return Shelf(site, site.visit(lambda session: session.update(visits=3)).token)
+
+
+@signed_only
+def test_server_side(inspect: Inspect, shelf: Shelf) -> None:
+    """A server-side cookie is good as far as the token goes, is called what it is, and shows its handle alone."""
+    handle = shelf.site.visit(lambda session: session.handle).result
+    assert inspect(shelf.token, at=START + HOUR) == (
+        0,
+        "session: good, if the store still has its session\n"
+        f"  kind     {KINDS['serverside']}\n"
+        "  key      current\n"
+        "  issued   2023-11-14 22:13:20 UTC (1 h ago)\n"
+        f"  handle   {handle}\n"
+        f"  size     {len('session') + len(shelf.token)} of 4096 bytes\n",
+    )
+
+
+@signed_only
+def test_server_side_in_json(inspect: Inspect, shelf: Shelf) -> None:
+    """Machines see the kind and the handle, and nothing of the secret."""
+    cookie = inspect("--json", shelf.token).cookie
+    assert (cookie["good"], cookie["kind"], cookie["payload"]) == (True, "serverside", None)
+    assert len(cookie["handle"]) == 22
+
+
+@signed_only
+def test_server_side_of_another_key(inspect: Inspect, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server-side cookie that no key fits is rejected, and what it looks like is said."""
+    monkeypatch.setenv("SECRET_KEY", OTHER_KEY)
+    cookie = inspect("--json", shelf.token).cookie
+    assert (cookie["reason"], cookie["kind"], cookie["verified"]) == ("bad_signature", "serverside", False)
+
+
+@signed_only
+@pytest.mark.parametrize("setting", ["SESSION_IDLE_LIFETIME", "SESSION_ABSOLUTE_LIFETIME"])
+def test_server_side_too_old(inspect: Inspect, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    """A token that is older than any limit is rejected, and one within the longer limit may have a session."""
+    monkeypatch.setenv("PERMANENT_SESSION_LIFETIME", "7200")
+    monkeypatch.setenv(setting, "3600")
+    ends = 7200 if setting == "SESSION_IDLE_LIFETIME" else 3600
+    assert [inspect(shelf.token, at=START + age).status for age in (ends, ends + 1)] == [0, 1]
+
+
+@signed_only
+def test_server_side_content_that_is_none(inspect: Inspect) -> None:
+    """A token that a key signed for a server-side session, and that holds no session's id, is rejected."""
+    token = cookie_kinds.current().seal(
+        cookie_kinds.encode(b"x" * 31).decode().encode(), START, KEY, "handstamp.serverside:7:session"
+    )
+    cookie = inspect("--json", token).cookie
+    assert (cookie["reason"], cookie["kind"], cookie["handle"]) == ("malformed", "serverside", None)
+
+
+@signed_only
+def test_payload_as_long_as_an_id(inspect: Inspect) -> None:
+    """A signed cookie of another key whose payload is as long as a session's id is still called a signed one."""
+    text = '{"n":1000,"_created":1700000000}'
+    cookie = inspect("--json", sign(text, key=OTHER_KEY)).cookie
+    assert (len(text), cookie["kind"], cookie["reason"]) == (32, "signed", "bad_signature")
+
+
+def test_kind(inspect: Inspect) -> None:
+    """Whatever a cookie is, its kind is said; what is no token has none."""
+    assert inspect("--json", good()).cookie["kind"] == kind_name()
+    assert inspect("--json", forged()).cookie["kind"] == kind_name()
+    assert inspect("--json", "junk").cookie["kind"] is None
+
+
+@signed_only
+def test_every_kind_in_one_header(inspect: Inspect, shelf: Shelf) -> None:
+    """The three kinds may stand in one header, each under its name."""
+    with cookie_kinds.testing("encrypted"):
+        encrypted = sign('{"a":1}', name="b")
+    header = f"a={sign('{}', name='a')}; b={encrypted}; session={shelf.token}"
+    cookies = inspect("--json", header).cookies
+    assert [(cookie["kind"], cookie["good"]) for cookie in cookies] == [
+        ("signed", True),
+        ("encrypted", True),
+        ("serverside", True),
+    ]
+
+
+# -- a live token in an argument --------------------------------------------------------------------------------------
+
+
+def complaint_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return what the command says of its use."""
+    main(["inspect", *shield(arguments)], clock=FrozenClock(START))
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_live_token_as_an_argument(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    """A cookie that is, or may be, live is warned of where others see it, with the way that nobody sees."""
+    for token in (good(), forged(), stamp({}, at=START + 99)):
+        complaint = complaint_of(capsys, *arguments, token)
+        assert complaint == LIVE_WARNING
+        assert token not in complaint
+    assert "list of processes" in LIVE_WARNING
+    assert "inspect < FILE" in LIVE_WARNING
+
+
+def test_live_token_without_a_key(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no key that could tell, it may be live."""
+    monkeypatch.delenv("SECRET_KEY")
+    assert complaint_of(capsys, good()) == LIVE_WARNING
+
+
+def test_dead_token_as_an_argument(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What opens nothing is no secret."""
+    monkeypatch.setenv("SESSION_ABSOLUTE_LIFETIME", "3600")
+    ended = stamp({}, at=START - 99 * DAY, created=START - 99 * DAY)
+    beyond = stamp({}, created=START - DAY)
+    assert [complaint_of(capsys, token) for token in ("junk", ended, beyond)] == ["", "", ""]
+
+
+def test_live_token_on_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """From standard input nobody else sees it, and there is nothing to say."""
+    send(monkeypatch, good().encode())
+    assert complaint_of(capsys) == ""
+
+
 # -- another interface ------------------------------------------------------------------------------------------------
 
 
@@ -664,9 +812,9 @@ def test_encrypted_without_the_extra(monkeypatch: pytest.MonkeyPatch, capsys: py
         token = sign('{"a":1}')
     monkeypatch.setitem(sys.modules, "handstamp.encrypted", None)
     assert main(["inspect", *shield([token])], clock=FrozenClock(START)) == 1
-    assert capsys.readouterr().err.startswith("only signed cookies can be read: ")
+    assert capsys.readouterr().err.startswith("only signed and server-side cookies can be read: ")
     assert main(["inspect", good()], clock=FrozenClock(START)) == 0
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == LIVE_WARNING
 
 
 @signed_only
@@ -685,7 +833,7 @@ def test_encrypted_without_the_cipher(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert main(["inspect", *shield([token])], clock=FrozenClock(START)) == 1
     assert "OpenSSL 3.2" in capsys.readouterr().err
     assert main(["inspect", good()], clock=FrozenClock(START)) == 0
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == LIVE_WARNING
 
 
 def test_help_says_what_to_do_with_a_dash(capsys: pytest.CaptureFixture[str]) -> None:

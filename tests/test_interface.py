@@ -17,6 +17,7 @@ from handstamp import (
     RejectReason,
     SecureCookieSessionInterface,
     SessionInterface,
+    SessionMiddleware,
     SessionMixin,
     Settings,
     SettingsError,
@@ -354,6 +355,49 @@ def test_token_hooks_are_named() -> None:
         Quarter().load_payload(Settings(SETTINGS), b"{}", START, START)
 
 
+class Numbered(dict[str, Any], SessionMixin):
+    """A session with an id, which never changes."""
+
+
+class Forgetful(SessionInterface):
+    """Keep sessions under an id, and forget that renew() demands another."""
+
+    def open_session(self, settings: Settings, request: Request) -> Numbered:
+        return Numbered()
+
+    def save_session(self, settings: Settings, session: Numbered, response: Response) -> None:
+        self.set_cookie(settings, session, response, "id-7")
+
+
+@pytest.mark.parametrize("cookie", ["session=id-7", "a=b; session=x; session=id-7"])
+def test_warns_of_an_id_that_stays(cookie: str, caplog: pytest.LogCaptureFixture) -> None:
+    """An interface that renews a session under the cookie that it had is warned of once, without the cookie."""
+    site = Site(interface=Forgetful())
+    for _ in range(2):
+        assert site.visit(lambda session: session.renew(), HTTP_COOKIE=cookie).token == "id-7"
+    (warning,) = _warnings(caplog)
+    assert "override renew() in the session's class, and take a new id there" in warning
+    assert "id-7" not in warning
+
+
+@pytest.mark.parametrize(
+    ("action", "cookie"),
+    [(dict, "session=id-7"), (lambda session: session.renew(), "session=id-8"), (lambda session: session.renew(), "")],
+)
+def test_no_warning_of_an_id(action: Any, cookie: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Where nobody renews, or the cookie gets another value, there is nothing to say."""
+    Site(interface=Forgetful()).visit(action, HTTP_COOKIE=cookie)
+    assert _warnings(caplog) == []
+
+
+def test_renewed_token_is_no_id(caplog: pytest.LogCaptureFixture) -> None:
+    """A token of ours that comes out the same within one second, and opens nothing on a server, is not warned of."""
+    site = Site()
+    site.visit(_write)
+    site.visit(lambda session: session.renew())
+    assert _warnings(caplog) == []
+
+
 # -- the null session -------------------------------------------------------------------------------------------------
 
 
@@ -490,3 +534,59 @@ def test_too_large_names_biggest() -> None:
     message = str(caught.value)
     assert "the biggest keys: 'huge' (about 3002), 'large' (about 902), 'medium' (about 504);" in message
     assert "hhh" not in message
+
+
+# -- at the start -----------------------------------------------------------------------------------------------------
+
+
+def _start(interface: SessionInterface | None = None, **settings: Any) -> None:
+    SessionMiddleware(lambda *_: [], {"SECRET_KEY": KEY, **settings}, session_interface=interface)
+
+
+@pytest.mark.parametrize("name", ["shop.example.com", ".shop.example.com", "shop.example.com:8000"])
+def test_warns_of_server_name(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """SERVER_NAME widens the cookie to every subdomain: said once, when the middleware is made, with both cures."""
+    site = Site({"SERVER_NAME": name})
+    for _ in range(2):
+        assert site.visit(lambda s: s.update(n=s.get("n", 0) + 1)).attributes["domain"] == "shop.example.com"
+    (warning,) = _warnings(caplog)
+    assert warning.startswith(
+        "SERVER_NAME gives the session cookie Domain=shop.example.com, so every subdomain gets it"
+    )
+    assert "set SESSION_COOKIE_DOMAIN to False for the request's own host only, or to 'shop.example.com'" in warning
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"SERVER_NAME": None},
+        {"SESSION_COOKIE_DOMAIN": False},
+        {"SESSION_COOKIE_DOMAIN": "shop.example.com"},
+        {"SERVER_NAME": "localhost:8000"},
+        {"SERVER_NAME": "127.0.0.1"},
+        {"SESSION_COOKIE_NAME": "__Host-id", "SESSION_COOKIE_SECURE": True},
+    ],
+)
+def test_no_warning_of_server_name(settings: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    """Each cure works, and where SERVER_NAME widens nothing there is nothing to say."""
+    _start(**{"SERVER_NAME": "shop.example.com", **settings})
+    assert _warnings(caplog) == []
+
+
+def test_no_warning_of_another_domain(caplog: pytest.LogCaptureFixture) -> None:
+    """Where a subclass answers for the Domain, SERVER_NAME has no part in it."""
+    _start(_override("get_cookie_domain", None), SERVER_NAME="shop.example.com")
+    assert _warnings(caplog) == []
+
+
+def test_interface_checks_settings() -> None:
+    """An interface may reject settings that it cannot keep, before the first request."""
+
+    class Short(SecureCookieSessionInterface):
+        def check_settings(self, settings: Settings) -> None:
+            if settings["SESSION_ABSOLUTE_LIFETIME"] is None:
+                raise SettingsError("SESSION_ABSOLUTE_LIFETIME: is not set; set it")
+
+    _start(make_interface(Short), SESSION_ABSOLUTE_LIFETIME=HOUR)
+    with pytest.raises(SettingsError, match="is not set; set it"):
+        _start(make_interface(Short))

@@ -27,6 +27,7 @@ class Session(dict[str, Any], SessionMixin):
         ("permanent", False),
         ("created", None),
         ("needs_reissue", False),
+        ("needs_new_id", False),
         ("committed", False),
     ],
 )
@@ -69,6 +70,14 @@ def test_permanent_as_it_is(before: dict[str, Any]) -> None:
     session = Session(before)
     session.permanent = session.permanent
     assert session == before
+
+
+@pytest.mark.parametrize("end", [Session.renew, Session.invalidate])
+def test_renewing_asks_for_another_id(end: Callable[[Session], None]) -> None:
+    """A sign-in and a sign-out come by the one method that takes another id."""
+    session = Session(user=7)
+    end(session)
+    assert session.needs_new_id is True
 
 
 def test_renew_marks() -> None:

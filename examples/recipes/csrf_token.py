@@ -1,4 +1,7 @@
-"""A CSRF token: a form is accepted only if it was made for the same session, so that no other site can send one."""
+"""A CSRF token: a form is accepted only if it was made for the same session, so that no other site can send one.
+
+What it does not do: limit a token to one form or one hour, or protect against a script in your own page.
+"""
 
 import os
 import secrets
@@ -16,12 +19,20 @@ def csrf_token(session: Any) -> str:
     return str(session.setdefault("csrf", secrets.token_urlsafe(16)))
 
 
+def csrf_field(session: Any) -> str:
+    """Return the field that hides it."""
+    return f'<input type="hidden" name="csrf" value="{csrf_token(session)}">'
+
+
 def is_forged(request: Request) -> bool:
-    """Return whether a request would change something without the token. Scripts may send the token as a header."""
+    """Return whether a request would change something without the token. Scripts may send the token as a header.
+
+    A token in the URL does not count, because logs and the Referer header repeat it.
+    """
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return False
     token = request.environ["session"].get("csrf", "")
-    given = request.headers.get("X-CSRF-Token") or str(request.params.get("csrf", ""))
+    given = request.headers.get("X-CSRF-Token") or str(request.POST.get("csrf", ""))
     return not token or not secrets.compare_digest(token.encode(), given.encode())
 
 
@@ -31,8 +42,7 @@ def app(request: Request) -> Response:
         return Response("Go back to the page and try again.", status=403)
     if request.method == "POST":
         return Response("done")
-    token = csrf_token(request.environ["session"])
-    return Response(f'<form method="post"><input type="hidden" name="csrf" value="{token}"><button>Pay</button></form>')
+    return Response(f'<form method="post">{csrf_field(request.environ["session"])}<button>Pay</button></form>')
 
 
 if __name__ == "__main__":

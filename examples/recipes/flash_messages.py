@@ -1,4 +1,7 @@
-"""Flash messages: one request stores a message, and the next page shows it once."""
+"""Flash messages: one request stores a message, and the next page shows it once.
+
+What it does not do: keep more than the last ten (a cookie is small), or protect the form (``csrf_token.py`` does).
+"""
 
 import os
 from collections.abc import MutableMapping
@@ -15,7 +18,7 @@ Session = MutableMapping[str, Any]
 
 
 def flash(session: Session, text: str, kind: str = "info") -> None:
-    session.setdefault("flashes", []).append((kind, text))
+    session["flashes"] = [*session.get("flashes", []), (kind, text)][-10:]
 
 
 def take_flashes(session: Session) -> list[tuple[str, str]]:

@@ -1,6 +1,8 @@
 """Skip sessions for health checks: a function in front of the middleware answers them.
 
 (A session that is never accessed costs little and sets no cookie. But some libraries access every session.)
+
+What it does not do: ask whether the application behind it works, or keep strangers from asking.
 """
 
 import os

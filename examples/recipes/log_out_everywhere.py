@@ -1,10 +1,15 @@
-"""Log out everywhere, without a store: a time is stored with the user, and rejects all sessions created before it."""
+"""Log out everywhere, without a store: a time is stored with the user, and rejects all sessions created before it.
+
+What it does not do: ask for a password, or end a session that began on a machine whose clock is ahead of this one's.
+"""
 
 import os
 from datetime import UTC, datetime, timedelta
+from html import escape
 from typing import Any
 from wsgiref.simple_server import make_server
 
+from csrf_token import csrf_field, is_forged
 from webob import Request, Response
 from webob.dec import wsgify
 
@@ -24,15 +29,24 @@ def log_out_everywhere(session: Any) -> None:
     session.invalidate()
 
 
+def sign_in(session: Any, user: str) -> None:  # and the password was right
+    session.pop("csrf", None)
+    session.renew()
+    session["user"] = user
+
+
 @wsgify
 def app(request: Request) -> Response:
     session = request.environ["session"]
-    if request.path_info == "/sign-in":  # a real site checks the password here
-        session.renew()
-        session["user"] = request.params["user"]
-    elif request.path_info == "/out" and "user" in session:
+    if is_forged(request):  # a link or a picture on another site must not log anyone out, or in as someone else
+        return Response("Go back to the page and try again.", status=403)
+    if (request.method, request.path_info) == ("POST", "/sign-in"):
+        sign_in(session, str(request.POST.get("user", "")))
+    elif (request.method, request.path_info) == ("POST", "/out") and "user" in session:
         log_out_everywhere(session)
-    return Response(session.get("user", "nobody"), content_type="text/plain")
+    action, field = ("/out", "") if "user" in session else ("/sign-in", '<input name="user">')
+    form = f'<form method="post" action="{action}">{csrf_field(session)}{field}<button>{action}</button></form>'
+    return Response(f"<p>{escape(session.get('user', 'nobody'))}</p>{form}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""Your own interface: sessions in a dict of this process. The cookie holds a random id."""
+"""Your own interface: sessions in a dict of this process. The cookie holds a random id.
+
+What it does not do: end sessions that nobody returns to, limit their number, keep concurrent requests from undoing each
+other, or read a Cookie header full of junk quickly (``request.cookies`` is webob's).
+"""
 
 import os
 from typing import Any
@@ -11,22 +15,29 @@ from handstamp import SessionInterface, SessionMiddleware, SessionMixin, Setting
 kept: dict[str, dict[str, Any]] = {}  # id -> the data of the session
 
 
-class MemoryInterface(SessionInterface):
-    class Session(dict[str, Any], SessionMixin):
-        id = ""
+class Session(dict[str, Any], SessionMixin):
+    id = old_id = ""
 
+    def renew(self) -> None:  # at a sign-in: who planted the old id must not be signed in by it
+        super().renew()
+        self.id = os.urandom(16).hex()
+
+
+class MemoryInterface(SessionInterface):
     def open_session(self, settings: Settings, request: Request) -> Session:
         id = request.cookies.get(self.get_cookie_name(settings, request), "")
-        session = self.Session(kept.get(id, {}))
-        session.id = id if session else os.urandom(16).hex()
+        session = Session(kept.get(id, {}))
+        session.id = session.old_id = id if session else os.urandom(16).hex()
         return session
 
     def save_session(self, settings: Settings, session: Session, response: Response) -> None:
         if session:
             kept[session.id] = dict(session)
             self.set_cookie(settings, session, response, session.id)
-        elif kept.pop(session.id, None):
+        elif session.old_id in kept:
             self.delete_cookie(settings, session, response)
+        if not session or session.id != session.old_id:
+            kept.pop(session.old_id, None)
 
 
 def app(environ: Any, start_response: Any) -> list[bytes]:

@@ -1,6 +1,9 @@
 """A session per tenant: the name of the cookie depends on the host of the request, and so does the derived key.
 
 The signature includes the name. So other tenants, whose user 7 is another person, reject the cookie of this one.
+
+What it does not do: keep tenants apart in your tables, or in the lists of a store. There, make the tenant a part of the
+owner.
 """
 
 import os

@@ -1,4 +1,7 @@
-"""A typed session: a dataclass instead of keys and casts, so that a type checker knows the content of the session."""
+"""A typed session: a dataclass instead of keys and casts, so that a type checker knows the content of the session.
+
+What it does not do: check what an older version of the dataclass wrote, or limit what a visitor puts in.
+"""
 
 import os
 from collections.abc import Iterator, MutableMapping

@@ -10,14 +10,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
+from ._candidates import ServerSideTokens
 from ._inspection import inspect_cookies
 from ._inspection_format import format_json, format_text
-from ._setting_types import NEW_KEY, parse_lines
+from ._keys import NEW_KEY
+from ._setting_types import parse_lines
 from ._settings import Settings
 from ._signed import SecureCookieSessionInterface
-from .exceptions import SettingsError
+from ._token_based import TokenSessionInterface
+from .exceptions import RejectReason, SettingsError
 
 #: Random bytes in a key, as many as a SHA-256 digest has (ASVS 11.2.3 asks for at least 16).
 SECRET_BYTES = 32
@@ -32,15 +35,28 @@ NEEDED = frozenset({
 })  # fmt: skip
 
 INSPECT_HELP = """\
-Show which key signed a session cookie, when it expires and what it holds. Keys and limits come from the environment
-(SECRET_KEY, SECRET_KEY_FALLBACKS with one key on each line, SESSION_COOKIE_NAME, PERMANENT_SESSION_LIFETIME,
-SESSION_IDLE_LIFETIME, SESSION_ABSOLUTE_LIFETIME). A key is never an argument, because other users of the machine could
-see it. If no key fits, or if there is no key, the payload is marked NOT VERIFIED: anybody may have written it.
+Show of which kind a session cookie is (signed, encrypted or server-side), which key signed it, when it expires and what
+it holds. Keys and limits come from the environment (SECRET_KEY, SECRET_KEY_FALLBACKS with one key on each line,
+SESSION_COOKIE_NAME, PERMANENT_SESSION_LIFETIME, SESSION_IDLE_LIFETIME, SESSION_ABSOLUTE_LIFETIME). A key is never an
+argument, because other users of the machine could see it. If no key fits, or if there is no key, the payload is marked
+NOT VERIFIED: anybody may have written it.
 """
 
 INSPECT_NOTES = """\
-A token that begins with - looks like an option: write "inspect -- TOKEN", or send it to standard input. The exit status
-is 0 if a cookie is good, 1 if no cookie is good, and 2 for wrong usage.
+Pass the cookie on standard input ("inspect < FILE"). An argument is kept in the shell's history, and is shown in the
+list of processes. A token that begins with - looks like an option: write "inspect -- TOKEN", or send it to standard
+input. The exit status is 0 if a cookie is good, 1 if no cookie is good, and 2 for wrong usage. Of a server-side cookie
+only the token is checked, because no store is asked.
+"""
+
+#: Reasons for which a cookie opens no session, so that nobody gains anything by reading it.
+DEAD = frozenset({
+    RejectReason.MALFORMED, RejectReason.TOO_LONG, RejectReason.IDLE, RejectReason.ABSOLUTE, RejectReason.REVOKED,
+})  # fmt: skip
+
+LIVE_WARNING = """\
+warning: this cookie may be live, and an argument is kept in the shell's history, and is shown in the list of processes;
+pass it on standard input instead (python -m handstamp inspect < FILE), and sign that session out
 """
 
 
@@ -68,14 +84,16 @@ def print_inspection(options: argparse.Namespace, now: int, reject: Callable[[st
     findings = inspect_cookies(interfaces, settings, text, now, named=options.name is not None)
     sys.stdout.write(format_json(findings, now) if options.json else format_text(findings, now))
     good = any(finding.good for finding in findings)
+    if options.cookie != "-" and any(finding.reason not in DEAD for finding in findings):
+        sys.stderr.write(LIVE_WARNING)
     if lack and not good:
-        sys.stderr.write(f"only signed cookies can be read: {lack}\n")
+        sys.stderr.write(f"only signed and server-side cookies can be read: {lack}\n")
     return 0 if good else 1
 
 
-def make_interfaces() -> tuple[list[SecureCookieSessionInterface], str]:
+def make_interfaces() -> tuple[list[TokenSessionInterface[Any]], str]:
     """Return the interfaces whose cookies can be inspected, and why encrypted cookies cannot be, or ``""``."""
-    interfaces = [SecureCookieSessionInterface()]
+    interfaces: list[TokenSessionInterface[Any]] = [SecureCookieSessionInterface(), ServerSideTokens()]
     try:
         interfaces.append(import_module("handstamp.encrypted").EncryptedCookieSessionInterface())
     except (ImportError, SettingsError) as error:

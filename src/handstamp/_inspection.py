@@ -1,39 +1,37 @@
 """Inspect session cookies for an operator: what they hold, which key signed them and when they expire.
 
-The interface itself decides whether a cookie is good. The other facts are read from rejected tokens too. If no key fits
-a token, anybody may have written it. No finding contains a key or a token.
+The interface itself decides whether a cookie is good. Of a server-side session it checks only the token, because no
+store is asked. The other facts are read from rejected tokens too. If no key fits a token, anybody may have written it.
+No finding contains a key or a token.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from webob import Request
 
 from . import payload
-from ._base64url import decode_standard
-from ._cookies import find_values
-from ._loaded import CREATED
-from ._policy import CookiePolicy, find_problems
+from ._candidates import Interface, Interfaces, find_candidates, find_interface, unseal
+from ._loaded import CREATED, Loaded
 from ._rejection import BadToken
+from ._session_id import SessionId
 from ._settings import Settings
 from ._signed import SecureCookieSessionInterface
-from ._tokens import MAX_PAYLOAD_BYTES, Codec, split_token
+from ._tokens import MAX_PAYLOAD_BYTES, Codec
 from ._tracked import SecureCookieSession
 from .exceptions import RejectReason
+from .serverside import ServerSideSessionInterface
 
 #: A reason that only an inspection gives: there is no key to verify a signature.
 NO_KEY = "no_key"
 
 #: The size limit of all shown payloads together, in bytes of JSON. Compressed payloads of this size fit into a header.
 MAX_SHOWN = MAX_PAYLOAD_BYTES
-
-Interfaces: TypeAlias = Sequence[SecureCookieSessionInterface]
 
 
 class Finding(NamedTuple):
@@ -44,6 +42,8 @@ class Finding(NamedTuple):
     :ivar name: the name of the cookie
     :ivar reason: why the middleware would reject it: a :class:`RejectReason` or :data:`NO_KEY`; ``None`` if it is good
     :ivar size: the size of name and value, in bytes
+    :ivar kind: ``signed``, ``encrypted`` or ``serverside``; if no key fits, what its form suggests
+    :ivar handle: the handle of a server-side session, which opens nothing
     :ivar key: the key that signed it: ``current``, ``fallback 1`` and so on; ``None`` if no key fits
     :ivar issued: when the token was issued
     :ivar age: seconds since then
@@ -58,6 +58,8 @@ class Finding(NamedTuple):
     name: str
     reason: str | None
     size: int
+    kind: str | None = None
+    handle: str | None = None
     key: str | None = None
     issued: int | None = None
     age: int | None = None
@@ -100,9 +102,11 @@ _WITHOUT_KEY: Mapping[str | None, str] = {RejectReason.BAD_SIGNATURE: NO_KEY}
 
 def _inspect_all(interfaces: Interfaces, settings: Settings, text: str, now: int, named: bool) -> list[Finding]:
     found = []
-    for name, token in _find_candidates(interfaces, settings, text, named):
-        codec = _find_codec(interfaces, settings, name, token) or interfaces[0].get_codec(settings, name)
-        found.append(_inspect_token(codec, settings, name, token, now))
+    for name, token in find_candidates(interfaces, settings, text, named):
+        interface = find_interface(interfaces, settings, name, token)
+        finding, text = _inspect_token(interface or interfaces[0], settings, name, token, now)
+        kind = None if interface is None else interface.purpose.rpartition(".")[2]
+        found.append((finding._replace(kind=kind), text))
     return _add_payloads(found)
 
 
@@ -119,62 +123,14 @@ def _add_payloads(found: list[tuple[Finding, str]]) -> list[Finding]:
     return findings
 
 
-# -- candidates -------------------------------------------------------------------------------------------------------
-
-# The header may be copied from a request or from a response. The attributes of Set-Cookie do not look like tokens.
-_LABEL = re.compile(r"\s*(set-)?cookie:", re.IGNORECASE)
-
-
-def _find_candidates(interfaces: Interfaces, settings: Settings, text: str, named: bool) -> Iterator[tuple[str, str]]:
-    name = settings["SESSION_COOKIE_NAME"]
-    header = _LABEL.sub("", text, count=1).strip(" \t\r\n;")
-    if ";" not in header and "=" not in header.rstrip("="):
-        yield name, header
-        return
-    for found in [name] if named else _find_names(interfaces, settings, header):
-        for token in find_values(header, found):
-            yield found, token
-
-
-def _find_names(interfaces: Interfaces, settings: Settings, header: str) -> Iterable[str]:
-    """Return the names of the cookies that may be a session, by their name or form, or because there is only one."""
-    pairs = [part.lstrip(" \t").partition("=") for part in header.split(";")]
-    names = [
-        name
-        for name, _, token in pairs
-        if name == settings["SESSION_COOKIE_NAME"]
-        or (_is_legal(name) and (len(pairs) == 1 or _find_codec(interfaces, settings, name, token.strip(" \t"))))
-    ]
-    return dict.fromkeys(names)
-
-
-def _is_legal(name: str) -> bool:
-    # The strictest policy satisfies the demands of every prefix.
-    policy = CookiePolicy(name, domain=None, path="/", httponly=True, secure=True, samesite="Lax", partitioned=False)
-    return not any(find_problems(policy))
-
-
-def _find_codec(interfaces: Interfaces, settings: Settings, name: str, token: str) -> Codec | None:
-    codecs = (interface.get_codec(settings, name) for interface in interfaces)
-    return next((codec for codec in codecs if _has_form(codec, token)), None)
-
-
-def _has_form(codec: Codec, token: str) -> bool:
-    try:
-        codec.unseal(token)
-    except BadToken as error:
-        return error.reason is not RejectReason.MALFORMED
-    return True
-
-
 # -- one candidate ----------------------------------------------------------------------------------------------------
 
 
 class _Judge(SecureCookieSessionInterface):
     """Load a cookie as the middleware does, at a fixed time, and remember why it was rejected."""
 
-    def __init__(self, codec: Codec, name: str, now: int) -> None:
-        self._codec = codec
+    def __init__(self, interface: Interface, name: str, now: int) -> None:
+        self._interface = interface
         self._name = name
         self._now = now
         self._reason = RejectReason.MALFORMED
@@ -185,7 +141,15 @@ class _Judge(SecureCookieSessionInterface):
         return self._reason if SecureCookieSession(self, settings, request).new else None
 
     def get_codec(self, settings: Settings, name: str) -> Codec:
-        return self._codec
+        return self._interface.get_codec(settings, name)
+
+    def load_payload(self, settings: Settings, payload: bytes, issued: int, now: int) -> Loaded:
+        if not isinstance(self._interface, ServerSideSessionInterface):
+            return super().load_payload(settings, payload, issued, now)
+        SessionId.parse(payload)
+        # The record is unknown. So assume the longer limit, and a session that was created when its token was issued.
+        permanent, other = settings.lifetimes
+        return Loaded({"_permanent": permanent.idle > other.idle}, issued, issued)
 
     def get_cookie_name(self, settings: Settings, request: Request) -> str:
         return self._name
@@ -197,31 +161,23 @@ class _Judge(SecureCookieSessionInterface):
         self._reason = reason
 
 
-def _inspect_token(codec: Codec, settings: Settings, name: str, token: str, now: int) -> tuple[Finding, str]:
+def _inspect_token(interface: Interface, settings: Settings, name: str, token: str, now: int) -> tuple[Finding, str]:
     """Return a finding without its payload, and the payload's text."""
-    reason = _Judge(codec, name, now).judge(settings, token)
+    reason = _Judge(interface, name, now).judge(settings, token)
+    codec = interface.get_codec(settings, name)
     facts: dict[str, Any] = {}
     text = ""
     with suppress(BadToken, ValueError):
-        content, issued, key = _unseal(codec, token)
+        content, issued, key = unseal(codec, token)
         facts |= {"key": key, "issued": issued, "age": now - issued}
         unpacked = codec.unpack(content)
-        text = unpacked.decode()
-        facts |= _read_data(payload.loads(text), settings, issued)
-        facts["payload_size"] = len(unpacked)
+        if isinstance(interface, ServerSideSessionInterface):
+            facts["handle"] = SessionId.parse(unpacked).handle
+        else:
+            text = unpacked.decode()
+            facts |= _read_data(payload.loads(text), settings, issued)
+            facts["payload_size"] = len(unpacked)
     return Finding(name, reason, len(name) + len(token), **facts), text
-
-
-def _unseal(codec: Codec, token: str) -> tuple[bytes, int, str | None]:
-    try:
-        content, issued, key = codec.unseal(token)
-    except BadToken as error:
-        if error.reason is not RejectReason.BAD_SIGNATURE:
-            raise
-        # The form was checked before the signature. (An encrypted token has no such parts.)
-        _, content, time, _ = split_token(token)
-        return content, int.from_bytes(decode_standard(time)), None
-    return content, issued, f"fallback {key}" if key else "current"
 
 
 def _read_data(data: dict[str, Any], settings: Settings, issued: int) -> dict[str, Any]:

@@ -27,6 +27,13 @@ REASONS = {
     NO_KEY: "there is no SECRET_KEY to verify it; set one, or pass --keys",
 }
 
+#: The explanation of each kind of session.
+KINDS = {
+    "signed": "signed: the cookie holds the session, and anyone who has the cookie can read it",
+    "encrypted": "encrypted: the cookie holds the session, and anyone who has the key can read it",
+    "serverside": "server-side: the cookie opens a session in a store, and only the store knows whether it has ended",
+}
+
 
 def format_json(findings: list[Finding], now: int) -> str:
     """Return findings as one JSON object on one line."""
@@ -59,7 +66,7 @@ _LEFT_OUT = f"left out: {{}} bytes; all payloads together are shown up to {MAX_S
 
 def _format_verdict(finding: Finding) -> str:
     if finding.reason is None:
-        return "good"
+        return "good, if the store still has its session" if finding.kind == "serverside" else "good"
     return f"{'NOT VERIFIED' if finding.reason == NO_KEY else 'REJECTED'}, {REASONS[finding.reason]}"
 
 
@@ -72,6 +79,8 @@ def _format_row(label: str, text: str) -> str:
 
 
 def _find_rows(finding: Finding, now: int) -> Iterator[tuple[str, str]]:
+    if finding.kind is not None:
+        yield "kind", KINDS[finding.kind]
     if finding.issued is not None:
         yield "key", finding.key or "none fits; the following is NOT VERIFIED"
     times = (
@@ -83,6 +92,8 @@ def _find_rows(finding: Finding, now: int) -> Iterator[tuple[str, str]]:
     for label, seconds, condition in times:
         if seconds is not None:
             yield label, f"{_format_time(seconds)} ({_format_distance(seconds - now)}){condition}"
+    if finding.handle is not None:
+        yield "handle", finding.handle
     yield "size", f"{finding.size} of {MAX_COOKIE_BYTES} bytes"
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 from webob import Request, Response
 
 from ._caching import Headers, add_private, add_vary, field_names
-from ._cookies import MAX_COOKIE_BYTES, format_cookie, format_deletion
+from ._cookies import MAX_COOKIE_BYTES, find_values, format_cookie, format_deletion
 from ._policy import format_attributes
 from ._session import NullSession, SessionMixin
 from ._settings import Settings
@@ -39,18 +39,40 @@ class SessionInterface(Generic[SessionT]):
     """Open and save sessions. Subclass it and override :meth:`open_session` and :meth:`save_session`.
 
     Each policy method answers for one attribute of the cookie: on setting, on deleting and, for the name, on reading.
-    It may answer differently at each call. Several middlewares and threads may share an interface.
+    It may answer differently at each call, but never with what a visitor wrote, such as the host: look that up in a
+    table of what you know. Several middlewares and threads may share an interface.
 
     :cvar null_session_class: what :meth:`make_null_session` makes, and :meth:`is_null_session` looks for
 
-    >>> class LongNames(SessionInterface):
-    ...     def get_cookie_name(self, settings, request):
-    ...         return f"{request.host.partition(':')[0]}-session"
-    >>> LongNames().get_cookie_name(Settings({}), Request.blank("/", base_url="http://example.com"))
-    'example.com-session'
+    >>> class Strict(SessionInterface):
+    ...     def get_cookie_samesite(self, settings, request):
+    ...         return "Strict"
+    >>> Strict().get_cookie_samesite(Settings({}), Request.blank("/"))
+    'Strict'
     """
 
     null_session_class: type[NullSession] = NullSession
+
+    # -- at the start
+
+    def check_settings(self, settings: Settings) -> None:
+        """Warn about settings with a surprising effect. Called when a middleware is made; override it to reject some.
+
+        :raises SettingsError: the interface cannot keep what the settings promise
+
+        >>> SessionInterface().check_settings(Settings({"SESSION_COOKIE_DOMAIN": False}))
+        """
+        domain = settings.cookie_policy.domain
+        is_overridden = getattr(self.get_cookie_domain, "__func__", None) is not SessionInterface.get_cookie_domain
+        if domain is None or settings["SESSION_COOKIE_DOMAIN"] is not None or is_overridden:
+            return
+        host = domain.removeprefix(".")
+        logger.warning(
+            "SERVER_NAME gives the session cookie Domain=%s, so every subdomain gets it and can replace it; set"
+            " SESSION_COOKIE_DOMAIN to False for the request's own host only, or to %r if all are yours",
+            host,
+            host,
+        )
 
     # -- opening and saving
 
@@ -148,6 +170,11 @@ class SessionInterface(Generic[SessionT]):
         size = len(name) + len(value)
         if size > MAX_COOKIE_BYTES:
             raise too_large_error(session, f"{size} bytes of cookie, {MAX_COOKIE_BYTES} are allowed")
+        if session.needs_new_id and value in find_values(request.environ.get("HTTP_COOKIE", ""), name):
+            self._warn_once(
+                "session.renew() was called, but the cookie keeps its value, so whoever had it before the sign-in is"
+                " signed in too; override renew() in the session's class, and take a new id there"
+            )
         expires = self.get_expiration_time(settings, request, session)
         end, now = (None, 0) if expires is None else (int(expires.timestamp()), int(self.now()))
         attributes = self._format_attributes(settings, request, name)

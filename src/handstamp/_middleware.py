@@ -8,7 +8,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from ._exchange import Exchange
 from ._interface import SessionInterface, logger
-from ._setting_types import NEW_KEY
+from ._keys import NEW_KEY
 from ._settings import Settings, SettingsDict
 from ._signed import SecureCookieSessionInterface
 from ._token_based import TokenSessionInterface
@@ -49,6 +49,7 @@ class SessionMiddleware:
         self.environ_key = environ_key
         if not self.settings.key_ring and isinstance(self.session_interface, TokenSessionInterface):
             logger.warning("SECRET_KEY is not set, so sessions are unavailable; %s", NEW_KEY)
+        self.session_interface.check_settings(self.settings)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Open the session, call the application, and save the session with the headers of its response."""

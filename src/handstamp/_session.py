@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import datetime
 from typing import Any, NoReturn
 
-from ._setting_types import NEW_KEY
+from ._keys import NEW_KEY
 from ._settings import find_lookalike
 from .exceptions import SessionUnavailable
 
@@ -20,6 +20,7 @@ class SessionMixin(MutableMapping[str, Any]):
     :ivar modified: whether the session differs from what was loaded; assign a bool to overrule
     :ivar accessed: whether the application has looked into the session
     :ivar needs_reissue: whether the session's token is to be reissued, for its age or for its key
+    :ivar needs_new_id: whether :meth:`renew` was called, so that the cookie must get another value
     :ivar committed: whether the response headers have been sent, so that nothing can be saved any more; set by the
         middleware
 
@@ -35,6 +36,7 @@ class SessionMixin(MutableMapping[str, Any]):
     modified: bool = True
     accessed: bool = True
     needs_reissue: bool = False
+    needs_new_id: bool = False
     committed: bool = False
 
     @property
@@ -71,13 +73,29 @@ class SessionMixin(MutableMapping[str, Any]):
         return dict(other) | dict(self) if isinstance(other, Mapping) else NotImplemented
 
     def renew(self) -> None:
-        """Give the session a new token and keep its data. Call it when a user signs in (ASVS 7.2.4)."""
-        self.modified = True
+        """Give the session a new token and keep its data. Call it when a user signs in (ASVS 7.2.4).
+
+        This only marks a session of your own. Where its cookie holds an id, override this and take another id: whoever
+        planted the old cookie in the visitor's browser would be signed in too (session fixation). Let ``save_session``
+        forget the old id. :meth:`invalidate` comes by here.
+
+        >>> from secrets import token_urlsafe
+        >>> class Session(dict, SessionMixin):
+        ...     id = "made by whoever planted it"
+        ...     def renew(self):
+        ...         super().renew()
+        ...         self.id = token_urlsafe()
+        >>> session = Session(cart=["tea"])
+        >>> session.renew()
+        >>> session, session.id == Session.id
+        ({'cart': ['tea']}, False)
+        """
+        self.modified = self.needs_new_id = True
 
     def invalidate(self) -> None:
         """End the session and drop its data. Call it when a user signs out (ASVS 7.4.1)."""
         self.clear()
-        self.modified = True
+        self.renew()
 
 
 class NullSession(SessionMixin):

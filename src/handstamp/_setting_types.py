@@ -7,17 +7,11 @@ cure")``. A parser turns text into what would stand in a dict, for the converter
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from ._cookies import MAX_AGE_SECONDS
-
-#: A shorter key can be found by trying (ASVS 11.2.3).
-MIN_KEY_BYTES = 16
-
-#: The cure for a missing or a bad key.
-NEW_KEY = "make one with: python -m handstamp secret"
 
 _MAX_SECONDS = 10 * MAX_AGE_SECONDS
 
@@ -33,49 +27,6 @@ class Rule(NamedTuple):
     default: Any
     convert: Callable[[Any], Any]
     parse: Callable[[str], Any]
-
-
-# -- converters: keys -------------------------------------------------------------------------------------------------
-
-
-def convert_key(value: Any) -> str | bytes | None:
-    """A secret key: str or bytes, long enough; None: there is none."""
-    if value is None:
-        return None
-    if not isinstance(value, (str, bytes)):
-        raise ValueError(f"a key must be str or bytes, not {type(value).__name__}; {NEW_KEY}")
-    size = len(_encode_key(value))
-    if size < MIN_KEY_BYTES:
-        raise ValueError(f"a key of {size} bytes is too short, use at least {MIN_KEY_BYTES}; {NEW_KEY}")
-    return value
-
-
-def convert_keys(value: Any) -> tuple[str | bytes, ...]:
-    """A list of secret keys; None: an empty one."""
-    if value is None:
-        return ()
-    # A str is a sequence too: each of its characters would become a key.
-    if not isinstance(value, (list, tuple)):
-        raise ValueError(f"must be a list of keys, not {type(value).__name__}; write [key]")
-    return tuple(_convert_each_key(value))
-
-
-def _convert_each_key(keys: list[Any] | tuple[Any, ...]) -> Iterator[str | bytes]:
-    for index, value in enumerate(keys):
-        try:
-            key = convert_key(value)
-        except ValueError as error:
-            raise ValueError(f"key {index}: {error}") from None
-        if key is None:
-            raise ValueError(f"key {index} is None; remove it from the list")
-        yield key
-
-
-def _encode_key(value: str | bytes) -> bytes:
-    try:
-        return value.encode() if isinstance(value, str) else value
-    except UnicodeEncodeError:  # its message holds the key
-        raise ValueError(f"a key with a lone surrogate; {NEW_KEY}") from None
 
 
 # -- converters: bools and text ---------------------------------------------------------------------------------------

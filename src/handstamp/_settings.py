@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Protocol, Self
 
+from ._keys import convert_key, convert_keys
 from ._lifetimes import Lifetimes, Limits, default_reissue_after
 from ._policy import COOKIE_RULES, CookiePolicy, CookieSettings, Problem, find_problems, resolve_policy
 from ._setting_types import (
     Rule,
     convert_cookie_lifetime,
     convert_interval,
-    convert_key,
-    convert_keys,
     convert_optional_lifetime,
     parse_interval,
     parse_lines,
@@ -48,6 +47,7 @@ class SettingsDict(CookieSettings, total=False):
     """
 
     SECRET_KEY: str | bytes | None
+    #: Never a key that leaked: what was forged with it would be reissued with the current one.
     SECRET_KEY_FALLBACKS: list[str | bytes] | tuple[str | bytes, ...] | None
     PERMANENT_SESSION_LIFETIME: timedelta | float
     SESSION_IDLE_LIFETIME: timedelta | float | None
@@ -79,7 +79,8 @@ class Settings(Mapping[str, Any]):
     :param values: keys of the table in the README, and any others, which stay readable
     :ivar cookie_policy: the cookie's name and attributes, Domain and Path after their fallbacks to ``SERVER_NAME`` and
         ``APPLICATION_ROOT``
-    :ivar key_ring: the current key, which signs, then the fallbacks, which only verify; empty without ``SECRET_KEY``
+    :ivar key_ring: the current key, which signs, then the fallbacks, which only verify; empty without ``SECRET_KEY``.
+        What a fallback opens is reissued with the current key, so a leaked key must not be one.
     :ivar lifetimes: the limits of permanent sessions and of all others
     :raises SettingsError: lists every problem with its cure
 

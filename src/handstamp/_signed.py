@@ -15,7 +15,7 @@ class SecureCookieSessionInterface(CookieSessionInterface[TokenSessionT]):
     """Keep sessions in signed cookies.
 
     The class attributes are Flask's. A subclass with Flask's values and Flask's ``TaggedJSONSerializer`` shares its
-    sessions with a Flask application.
+    sessions with a Flask application; ``examples/migration/shared_with_flask.py`` says what such a session cannot do.
 
     :cvar salt: what binds a token to its purpose. ``None``: the purpose and the cookie's name, so that a value is
         rejected under another name

@@ -77,7 +77,8 @@ class SigningCodec:
     :param keys: the current key, then the fallbacks
     :param salt: the purpose; a token that was made for another one is rejected
     :param digest_method: a hash function of :mod:`hashlib`
-    :param key_derivation: one of itsdangerous' ways to derive a key
+    :param key_derivation: one of itsdangerous' ways to derive a key. By ``"hmac"`` the derived key is the HMAC of the
+        salt: who has any text signed by the bare key can have that one too, so the keys are for nothing else.
     """
 
     def __init__(self, keys: Sequence[str | bytes], salt: bytes, digest_method: Any, key_derivation: str) -> None:

@@ -193,15 +193,58 @@ def test_revocation() -> None:
     assert get(middleware, cookie)[1] == b"ada"
 
 
-def test_one_policy_method() -> None:
-    """The README's interface names the cookie after the tenant's host, on setting and on reading."""
+@pytest.fixture
+def tenants() -> SessionMiddleware:
+    """The README's tenants, each with visitors to count."""
     names: dict[str, Any] = {"SecureCookieSessionInterface": SecureCookieSessionInterface}
     exec(block_with("TenantInterface"), names)
-    middleware = SessionMiddleware(count, {"SECRET_KEY": KEY}, session_interface=names["TenantInterface"]())
-    cookie = get(middleware, path="http://acme.example.com/")[0]["Set-Cookie"].partition(";")[0]
-    assert cookie.startswith("session-acme=")
-    assert get(middleware, cookie, path="http://acme.example.com/")[1] == b"2"
-    assert get(middleware, cookie, path="http://other.example.com/")[1] == b"1"
+    return SessionMiddleware(count, {"SECRET_KEY": KEY}, session_interface=names["TenantInterface"]())
+
+
+def cookie_at(tenants: SessionMiddleware, host: str) -> str:
+    """Visit a tenant and return the cookie that it sets."""
+    return get(tenants, path=f"http://{host}/")[0]["Set-Cookie"].partition(";")[0]
+
+
+@pytest.mark.parametrize(
+    "host", ["www.alpha-corp.com", "WWW.Alpha-Corp.com", "www.alpha-corp.com:8443", "localhost:8000"]
+)
+def test_one_policy_method(tenants: SessionMiddleware, host: str) -> None:
+    """The README's interface names the cookie after the tenant, on setting and on reading, whatever the port."""
+    cookie = cookie_at(tenants, host)
+    assert cookie.startswith("session-alpha=")
+    assert get(tenants, cookie, path=f"http://{host}/")[1] == b"2"
+
+
+@pytest.mark.parametrize("here", ["www.alpha-corp.com", "www.beta-corp.com", "www.gamma-corp.com"])
+@pytest.mark.parametrize("there", ["www.alpha-corp.com", "www.beta-corp.com", "www.gamma-corp.com"])
+def test_tenants_share_no_cookie(tenants: SessionMiddleware, here: str, there: str) -> None:
+    """A cookie of one of the README's tenants opens at no other's, under whichever name it comes."""
+    name, _, token = cookie_at(tenants, here).partition("=")
+    cookies = "; ".join(f"{each}={token}" for each in {name, "session", "session-alpha", "session-beta"})
+    assert get(tenants, cookies, path=f"http://{there}/")[1] == (b"2" if here == there else b"1")
+
+
+HOSTS = [
+    "evil.example",
+    "www.alpha-corp.com.evil.example",
+    "alpha",
+    "localhost.",
+    "[::1]:80",
+    "",
+    ":",
+    "a b;c=d",
+    "\xff",
+]
+
+
+@pytest.mark.parametrize("host", [*HOSTS, "x" * 5000], ids=lambda host: host[:20])
+def test_unknown_host_is_no_error(tenants: SessionMiddleware, host: str) -> None:
+    """Whatever host a visitor writes, there is no error, and no tenant's cookie."""
+    request = Request.blank("/", headers={"Host": "example.com"})
+    request.environ["HTTP_HOST"] = host
+    answer = request.get_response(tenants)
+    assert (answer.status_code, answer.headers["Set-Cookie"].partition("=")[0]) == (200, "session")
 
 
 def test_sessions_on_a_server(tmp_path: Path) -> None:
@@ -262,7 +305,7 @@ def test_errors_are_named() -> None:
 def test_inspect_is_real(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The examples' page shows what the command prints for the README's cookie."""
     (cookie,) = re.findall(r"^    Set-Cookie: ([^;]+)", README, re.MULTILINE)
-    (shown,) = re.findall(r"inspect < cookie\.txt \| head -5\n((?:    .*\n)+)", EXAMPLES)
+    (shown,) = re.findall(r"inspect < cookie\.txt \| head -6\n((?:    .*\n)+)", EXAMPLES)
     monkeypatch.setenv("SECRET_KEY", KEY)
     assert main(["inspect", cookie], clock=lambda: float(SHOWN_AT + 300)) == 0
     assert capsys.readouterr().out.startswith(textwrap.dedent(shown))

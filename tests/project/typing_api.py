@@ -202,6 +202,9 @@ class Shop(SecureCookieSessionInterface):
     session_class = SecureCookieSession
     null_session_class = NullSession
 
+    def check_settings(self, settings: Settings) -> None:
+        super().check_settings(settings)
+
     def get_cookie_name(self, settings: Settings, request: webob.Request) -> str:
         return f"{super().get_cookie_name(settings, request)}-{request.domain}"
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from itertools import permutations
 from typing import Any
 
 import pytest
+from itsdangerous import Signer
 
 from handstamp import RejectReason
 from handstamp.testing import FrozenClock
 from tests.support.constants import KEY, OLD_KEY, START
-from tests.support.cookie_kinds import Kind, make_interface, stamp, unstamp
+from tests.support.cookie_kinds import Kind, encode, make_interface, make_salt, stamp, unstamp
 from tests.support.rejections import RememberingInterface
 from tests.support.site import Site
 from tests.support.visitor import Visitor
@@ -199,3 +202,64 @@ def test_a_key_under_both_names() -> None:
     site = Site({"SECRET_KEY": NEW, "SECRET_KEY_FALLBACKS": [NEW, OLD]})
     site.visit(lambda session: session.update(n=1))
     assert [site.visit(_read).cookies for _ in range(3)] == [[], [], []]
+
+
+# -- a key that leaked ------------------------------------------------------------------------------------------------
+
+
+def visit_with(token: str, settings: dict[str, Any]) -> tuple[Any, str | None]:
+    """Return what a machine finds in a token, and the token that it issues in its place."""
+    answer = Site(settings).visit(_read, HTTP_COOKIE=f"session={token}")
+    return answer.result, answer.token if answer.cookies else None
+
+
+def test_forgery_with_a_fallback_is_reissued() -> None:
+    """What is forged with a fallback is issued anew with the current key, and outlives the fallback's drop."""
+    found, reissued = visit_with(stamp({"n": 666}, key=OLD), PROMOTED)
+    assert found == 666
+    assert reissued is not None
+    assert unstamp(reissued, NEW)["n"] == 666
+    assert visit_with(reissued, DROPPED) == (666, None)
+
+
+def test_forgery_without_the_fallback() -> None:
+    """Where a leaked key was replaced, with no fallback, what it signed is no session, whoever signed it."""
+    fleet = Fleet()
+    visitor = Traveller(fleet, 0)
+    for token in (stamp({"n": 666}, key=OLD), visitor.token):
+        assert visit_with(token, DROPPED) == (None, None)
+
+
+def test_replaced_once_more() -> None:
+    """What was issued anew while a leaked key was a fallback ends with the key that issued it."""
+    _, reissued = visit_with(stamp({"n": 666}, key=OLD), PROMOTED)
+    assert reissued is not None
+    assert visit_with(reissued, {"SECRET_KEY": "the key of next year, no secret"}) == (None, None)
+
+
+# -- a key that signs other things too --------------------------------------------------------------------------------
+
+
+def hmac_of_the_salt() -> bytes:
+    """Return what an application gives away that lets visitors have any text signed by the bare key."""
+    return hmac.new(KEY.encode(), make_salt().encode(), "sha256").digest()
+
+
+@pytest.mark.parametrize("kind", ["signed"], indirect=True)
+def test_key_signs_nothing_else() -> None:
+    """One plain HMAC-SHA256 by SECRET_KEY, made for something else, can forge signed cookies: itsdangerous wants it."""
+    signer = Signer(hmac_of_the_salt(), key_derivation="none", digest_method=hashlib.sha256)
+    content = encode(b'{"n":666}') + b"." + encode(START.to_bytes(4))
+    assert visit_with(signer.sign(content).decode(), DROPPED)[0] == 666
+
+
+@pytest.mark.parametrize("kind", ["encrypted"], indirect=True)
+def test_encrypted_key_is_derived_in_two_steps() -> None:
+    """The same HMAC does not open or forge encrypted cookies, whose key is derived by HKDF."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV  # the kind has looked for it
+
+    content = b'{"n":666}\x80'
+    box = AESGCMSIV(hmac_of_the_salt()).encrypt(
+        bytes(12), START.to_bytes(8) + content + bytes(56 - len(content)), make_salt().encode()
+    )
+    assert visit_with(encode(bytes(12) + box).decode(), DROPPED)[0] is None

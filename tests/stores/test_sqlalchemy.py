@@ -31,6 +31,7 @@ from handstamp.testing import StoreContract, StoreModel
 from handstamp.testing._records import keep, make_change, make_handle, make_owner, make_record
 from tests.support.constants import DAY
 from tests.support.databases import DATABASES
+from tests.support.paths import ROOT
 from tests.support.processes import find_ports
 
 
@@ -377,6 +378,52 @@ def test_errors_tell_nothing(engine: Any, caplog: pytest.LogCaptureFixture) -> N
         assert caught.value.__cause__ is caught.value.__context__ is None
         said = [str(caught.value), *caplog.messages]
         assert not [text for text in said for word in (handle, record.owner, "visitor", record.hash) if word in text]
+
+
+DATA = {'"secret"': '"of the visitor"'}
+
+
+def logged(caplog: pytest.LogCaptureFixture, level: int, engine: Any) -> str:
+    """Use each verb, and return what SQLAlchemy logs of it."""
+    caplog.set_level(level, "sqlalchemy.engine")
+    store = SQLAlchemyStore(engine)
+    handle, record = make_handle(), make_record(owner=make_owner(), fields=DATA)
+    store.create(handle, record)
+    store.update(handle, record.hash, make_change(record, fields=DATA))
+    assert store.load(handle) == record
+    assert store.find(record.owner) == {handle: record}
+    store.delete(handle)
+    assert any(entry.name.startswith("sqlalchemy.engine") for entry in caplog.records)
+    return "\n".join(caplog.messages)
+
+
+def test_what_is_sent_is_not_logged(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """At INFO SQLAlchemy logs the statements, and nothing of a session, whatever the engine says."""
+    with using(url) as engine:
+        assert engine.hide_parameters is False
+        assert "visitor" not in logged(caplog, logging.INFO, engine)
+        assert engine.hide_parameters is False  # for others who use it
+
+
+def test_rows_are_logged_at_debug(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """What the manual warns of: at DEBUG SQLAlchemy logs the rows that it reads, with hide_parameters too."""
+    engine = create_engine(url, hide_parameters=True)
+    try:
+        assert "visitor" in logged(caplog, logging.DEBUG, engine)
+    finally:
+        engine.dispose()
+
+
+MANUALS = ["README.rst", "examples/README.rst", "src/handstamp/stores/sqlalchemy.py"]
+
+
+@pytest.mark.parametrize("path", MANUALS)
+def test_every_engine_of_the_manual_hides_parameters(path: str) -> None:
+    """Whoever copies an engine from the manual copies hide_parameters=True."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    engines = re.findall(r"create_engine\(.*", text)
+    assert engines
+    assert all("hide_parameters=True" in engine for engine in engines)
 
 
 # -- whatever the engine is set to ------------------------------------------------------------------------------------

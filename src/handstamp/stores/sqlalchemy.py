@@ -56,11 +56,15 @@ _ABORTED = frozenset({"40P01", "40001", 1213})
 class SQLAlchemyStore:
     """Keep records in PostgreSQL, MariaDB or SQLite; MySQL is untested.
 
-    :param engine: the store uses its pool, and registers no event listeners
+    The store hides the parameters of its statements from the logger ``sqlalchemy.engine``. But at DEBUG this logger
+    also logs each row that is read, and no option hides the rows. Leave it at INFO.
+
+    :param engine: the store uses its pool, and registers no event listeners. Create it with ``hide_parameters=True``,
+        because otherwise SQLAlchemy's own errors and logs show the parameters of other users of the engine
     :param prefix: the beginning of the names of both tables
 
     >>> from sqlalchemy import create_engine
-    >>> engine = create_engine("sqlite://")
+    >>> engine = create_engine("sqlite://", hide_parameters=True)
     >>> store = SQLAlchemyStore(engine, prefix="shop_")
     >>> store.create_schema()
     >>> store.delete_expired()
@@ -72,6 +76,7 @@ class SQLAlchemyStore:
         # A statement must see all earlier commits of others, and lock only the rows that it finds.
         level = "SERIALIZABLE" if engine.dialect.name == "sqlite" else "READ COMMITTED"
         self._engine = engine.execution_options(isolation_level=level)
+        self._engine.hide_parameters = True  # of this copy only; the parameters are the data of sessions
         self._driver_error = engine.dialect.loaded_dbapi.Error
         self._tables = MetaData()
         self._sessions, self._fields = _make_tables(self._tables, prefix)
