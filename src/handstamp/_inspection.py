@@ -120,17 +120,17 @@ _LABEL = re.compile(r"\s*(set-)?cookie:", re.IGNORECASE)
 def _find_candidates(interfaces: Interfaces, settings: Settings, text: str, named: bool) -> Iterator[tuple[str, str]]:
     name = settings["SESSION_COOKIE_NAME"]
     header = _LABEL.sub("", text, count=1).strip(" \t\r\n;")
-    if ";" not in header and "=" not in header.rstrip("="):
-        yield name, header
-        return
-    for found in [name] if named else _find_names(interfaces, settings, header):
+    is_bare = ";" not in header and "=" not in header.rstrip("=")
+    if is_bare:
+        header = f"{name}={header}"
+    for found in [name] if named or is_bare else _find_names(interfaces, settings, header):
         for token in find_values(header, found):
             yield found, token
 
 
 def _find_names(interfaces: Interfaces, settings: Settings, header: str) -> Iterable[str]:
     """Return the names of all cookies that may be a session: by name, by form, or because there is no other."""
-    pairs = [part.lstrip(" \t").partition("=") for part in header.split(";")]
+    pairs = [part.lstrip(" \t").partition("=") for part in re.split("[;,]", header)]
     names = [
         name
         for name, _, token in pairs
