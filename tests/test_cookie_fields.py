@@ -128,7 +128,7 @@ def get_by_http2(url: str, cookies: Sequence[str], context: ssl.SSLContext | boo
 
 
 def test_server_that_speaks_http2(directory: Path) -> None:
-    """Granian, which speaks HTTP/2 itself, joins the fields of a browser with commas; the session is found in them."""
+    """On a server that speaks HTTP/2 itself, a session is found wherever it stands among the fields of a browser."""
     need("granian", "h2")
     with serve("granian", directory, options=["--http=2"]) as port:
         cookie = get_cookie_by_http2(f"http://127.0.0.1:{port}")

@@ -357,6 +357,20 @@ def test_junk(old: Old, value: str) -> None:
     assert carry(site, value).result == {}
 
 
+def test_repeated(old: Old) -> None:
+    """An old cookie that a header repeats is read once, and of many different ones eight are."""
+    value = value_of(old.line(DATA))
+    name = old.once.old_cookie.name
+    site = move(old.once(OLD_KEY))
+    with mock.patch.object(site.interface, "read_old", wraps=site.interface.read_old) as read:
+        site.visit(dict, HTTP_COOKIE="; ".join([f"{name}={value}"] * 500))
+        assert read.call_count == 1
+        values = [value_of(old.line({"n": number})) for number in range(12)]
+        read.reset_mock()
+        site.visit(dict, HTTP_COOKIE="; ".join(f"{name}={value}" for value in values))
+        assert read.call_count == 8
+
+
 def test_another_key(old: Old) -> None:
     """An old cookie of another key is an empty session, and the reason is told."""
     site = move(old.once("the key of somebody else"), old.line(DATA))

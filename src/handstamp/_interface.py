@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic
@@ -17,6 +18,7 @@ from webob import Request, Response
 from ._caching import Headers, add_private, add_vary, field_names
 from ._cookies import MAX_COOKIE_BYTES, format_cookie, format_deletion
 from ._policy import CookiePolicy, format_attributes
+from ._rejection import REJECTED_KEY
 from ._session import NullSession, SessionMixin
 from ._settings import Settings
 from .exceptions import CookieTooLarge, RejectReason
@@ -81,8 +83,19 @@ class SessionInterface(Generic[SessionT]):
         return True
 
     def cookie_rejected(self, settings: Settings, request: Request, reason: RejectReason) -> None:
-        """Be told of a rejected cookie. The browser keeps it until something is written."""
-        logger.info("session cookie rejected: %s", reason)
+        """Be told of rejected cookies, once a request for each reason.
+
+        The browser keeps them until something is written. ``request.environ["handstamp.rejected"][reason]`` is how many
+        there were; equal ones count once.
+        """
+        count = request.environ.get(REJECTED_KEY, {}).get(reason, 1)
+        logger.info("session cookie rejected: %s%s", reason, "" if count == 1 else f" ({count} cookies)")
+
+    def report_rejected(self, settings: Settings, request: Request, rejected: list[RejectReason]) -> None:
+        """Call :meth:`cookie_rejected` once for each reason of a request's rejected cookies."""
+        counts = request.environ[REJECTED_KEY] = Counter(rejected)
+        for reason in counts:
+            self.cookie_rejected(settings, request, reason)
 
     def now(self) -> float:
         """Return the time in seconds since 1970: the only clock."""

@@ -1,8 +1,15 @@
-"""BadToken: how a room says that a token is rejected. It never leaves the package."""
+"""BadToken: how a room says that a token is rejected. It never leaves the package.
+
+The reasons of one request are gathered in a list: a hostile header may hold thousands of cookies, and what is done for
+each reason is done once.
+"""
 
 from __future__ import annotations
 
 from .exceptions import RejectReason
+
+#: The key of the environ under which :meth:`SessionInterface.cookie_rejected` finds how many cookies each reason had.
+REJECTED_KEY = "handstamp.rejected"
 
 
 class BadToken(Exception):

@@ -1,8 +1,9 @@
 """What sessions in cookies and sessions on a server have in common: a token in a cookie.
 
 Reading goes from the header to the session: candidates, length, token, time, payload, limits. Of several candidates
-with our name every one is tried, and the one that was issued last comes first: a cookie that is left over from a
-changed Domain or Path must not hide a newer one.
+with our name every one is verified, and the one that was issued last comes first: a cookie that is left over from a
+changed Domain or Path must not hide a newer one. Anybody can repeat a cookie until a header is full, so equal
+candidates count once, and of those that verify a few are loaded: unpacking, or asking a store, takes the most time.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ else:
 # An interface keeps a codec for each settings and name. A policy that derives names from the request's host could ask
 # for any number of them.
 _MAX_CODECS = 64
+
+# How many candidates of one request are loaded, the ones issued last. A browser has one for each Domain and Path.
+_MAX_LOADED = 8
 
 
 class TokenSessionInterface(SessionInterface[TokenSessionT], Generic[TokenSessionT]):
@@ -74,22 +78,25 @@ class TokenSessionInterface(SessionInterface[TokenSessionT], Generic[TokenSessio
 
     # -- reading
 
-    def load_sessions(self, settings: Settings, request: Request) -> Iterable[Loaded]:
-        """Return what the good cookies of a request hold, the one issued last first; each is loaded when it is due."""
+    def load_sessions(self, settings: Settings, request: Request, rejected: list[RejectReason]) -> Iterable[Loaded]:
+        """Return what the good cookies of a request hold, the one issued last first; each is loaded when it is due.
+
+        :param rejected: takes the reason of each cookie that is rejected
+        """
         now = int(self.now())
         name = self.get_cookie_name(settings, request)
         values = find_values(request.environ.get("HTTP_COOKIE", ""), name)
         if not values:
             return ()
         codec = self.get_codec(settings, name)
-        good = self._unseal_all(settings, request, codec, values, MAX_COOKIE_BYTES - len(name), now)
-        return filter(None, map(partial(self._load, settings, request, codec, now), good))
+        good = self._unseal_all(settings, codec, values, MAX_COOKIE_BYTES - len(name), now, rejected)
+        return filter(None, map(partial(self._load, settings, codec, now, rejected), good))
 
     def _unseal_all(
-        self, settings: Settings, request: Request, codec: Codec, values: list[str], limit: int, now: int
+        self, settings: Settings, codec: Codec, values: list[str], limit: int, now: int, rejected: list[RejectReason]
     ) -> list[Unsealed]:
         good: list[Unsealed] = []
-        for value in values:
+        for value in values if len(values) == 1 else dict.fromkeys(values):
             try:
                 if len(value) > limit:
                     raise BadToken(RejectReason.TOO_LONG)
@@ -99,12 +106,15 @@ class TokenSessionInterface(SessionInterface[TokenSessionT], Generic[TokenSessio
                     raise BadToken(reason)
                 good.append(unsealed)
             except BadToken as error:
-                self.cookie_rejected(settings, request, error.reason)
+                rejected.append(error.reason)
         if len(good) > 1:
             good.sort(key=itemgetter(1), reverse=True)
+            del good[_MAX_LOADED:]
         return good
 
-    def _load(self, settings: Settings, request: Request, codec: Codec, now: int, unsealed: Unsealed) -> Loaded | None:
+    def _load(
+        self, settings: Settings, codec: Codec, now: int, rejected: list[RejectReason], unsealed: Unsealed
+    ) -> Loaded | None:
         packed, issued, key_index = unsealed
         try:
             loaded = self.load_payload(settings, codec.unpack(packed), issued, now)
@@ -113,7 +123,7 @@ class TokenSessionInterface(SessionInterface[TokenSessionT], Generic[TokenSessio
             if reason is not None:
                 raise BadToken(reason)
         except BadToken as error:
-            self.cookie_rejected(settings, request, error.reason)
+            rejected.append(error.reason)
             return None
         loaded.needs_reissue = key_index > 0 or limits.needs_reissue(issued, now)
         return loaded

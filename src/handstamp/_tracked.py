@@ -173,16 +173,16 @@ class Loaded:
 class SessionLoader(Protocol):
     """What a session asks of its interface."""
 
-    def load_sessions(self, settings: Settings, request: Request) -> Iterable[Loaded]:
-        """Return what the good cookies of a request hold, the one issued last first."""
+    def load_sessions(self, settings: Settings, request: Request, rejected: list[RejectReason]) -> Iterable[Loaded]:
+        """Return what the good cookies of a request hold, the one issued last first; take the reasons of the others."""
         ...
 
     def validate_session(self, settings: Settings, session: Any) -> bool:
         """Return whether a loaded session may be used."""
         ...
 
-    def cookie_rejected(self, settings: Settings, request: Request, reason: RejectReason) -> None:
-        """Be told of a rejected cookie."""
+    def report_rejected(self, settings: Settings, request: Request, rejected: list[RejectReason]) -> None:
+        """Be told why each of the rejected cookies of a request was rejected."""
         ...
 
     def now(self) -> float:
@@ -228,17 +228,21 @@ class SecureCookieSession(SessionMixin):
                 "the session was accessed for the first time after the response headers had been sent; access it before"
                 " the first chunk"
             )
+        rejected: list[RejectReason] = []
         try:
-            for loaded in self._loader.load_sessions(self._settings, request):
+            for loaded in self._loader.load_sessions(self._settings, request, rejected):
                 data = self._take(loaded)
                 if self._loader.validate_session(self._settings, self):
                     return data
-                self._loader.cookie_rejected(self._settings, request, RejectReason.REVOKED)
+                rejected.append(RejectReason.REVOKED)
             return self._take(None)
         except BaseException:
             self._data = None  # what was not validated must not be found here
             self.accessed = False
             raise
+        finally:
+            if rejected:
+                self._loader.report_rejected(self._settings, request, rejected)
 
     def _take(self, loaded: Loaded | None) -> dict[str, Any]:
         """Become a loaded session, or a new one."""
