@@ -362,7 +362,8 @@ def test_repeated(old: Old) -> None:
     value = value_of(old.line(DATA))
     name = old.once.old_cookie.name
     site = move(old.once(OLD_KEY))
-    with mock.patch.object(site.interface, "read_old", wraps=site.interface.read_old) as read:
+    interface: Any = site.interface
+    with mock.patch.object(interface, "read_old", wraps=interface.read_old) as read:
         site.visit(dict, HTTP_COOKIE="; ".join([f"{name}={value}"] * 500))
         assert read.call_count == 1
         values = [value_of(old.line({"n": number})) for number in range(12)]

@@ -207,8 +207,8 @@ class SecureCookieSession(SessionMixin):
     """
 
     __slots__ = (
-        "_created", "_data", "_ended", "_loaded", "_loader", "_modified", "_renewed", "_request", "_settings",
-        "accessed", "committed",
+        "_created", "_data", "_emptied", "_ended", "_loaded", "_loader", "_modified", "_rejected", "_renewed",
+        "_request", "_settings", "accessed", "committed",
     )  # fmt: skip
 
     def __init__(self, loader: SessionLoader, settings: Settings, request: Request) -> None:
@@ -228,7 +228,7 @@ class SecureCookieSession(SessionMixin):
                 "the session was accessed for the first time after the response headers had been sent; access it before"
                 " the first chunk"
             )
-        rejected: list[RejectReason] = []
+        self._rejected = rejected = list[RejectReason]()
         try:
             for loaded in self._loader.load_sessions(self._settings, request, rejected):
                 data = self._take(loaded)
@@ -247,7 +247,7 @@ class SecureCookieSession(SessionMixin):
     def _take(self, loaded: Loaded | None) -> dict[str, Any]:
         """Become a loaded session, or a new one."""
         self._loaded = loaded
-        self._renewed = self._ended = False
+        self._renewed = self._ended = self._emptied = False
         self.accessed = True
         if loaded is None:
             self._created = int(self._loader.now())
@@ -315,7 +315,10 @@ class SecureCookieSession(SessionMixin):
 
     def __delitem__(self, key: str) -> None:
         self._check_open()
-        del self._keep(key)[key]
+        data = self._keep(key)
+        del data[key]
+        if not data:
+            self._emptied = True
 
     def popitem(self) -> tuple[str, Any]:
         """Remove and return the last key and its value, as a dict does."""
@@ -323,6 +326,11 @@ class SecureCookieSession(SessionMixin):
         for key in reversed(self._read()):
             return key, self.pop(key)
         raise KeyError("the session is empty")
+
+    def clear(self) -> None:
+        """Remove all data. A session that is left empty has ended, as if by :meth:`invalidate`."""
+        super().clear()
+        self._emptied = True  # of an empty one too: it may be empty because its cookie was rejected
 
     def __ior__(self, other: Any) -> Self:  # type: ignore[misc,override]  # changes the session, and __or__ does not
         self.update(other)
@@ -339,7 +347,7 @@ class SecureCookieSession(SessionMixin):
         """Drop the data and delete the cookie. A change after this begins a new session."""
         self.renew()
         self._data = {}
-        self._ended = True
+        self._ended = self._emptied = True
 
     def _check_open(self) -> None:
         """Raise an error if the session cannot be changed."""
@@ -365,8 +373,18 @@ class SecureCookieSession(SessionMixin):
         if self._modified is not None or self._data is None:
             return self._modified is True
         if self._renewed or self._loaded is None:
-            return bool(self._data) or self._loaded is not None
+            return bool(self._data) or self._loaded is not None or self.was_emptied
         return bool(self._loaded._originals) and self._loaded.has_changed(self._data)
+
+    @property
+    def was_emptied(self) -> bool:
+        """Whether this request has left the session empty, and came with a cookie, which is to be deleted.
+
+        A cookie that was rejected here counts: another machine, whose clock or keys differ, may accept it.
+        """
+        if self._data is None or self._data or not self._emptied:
+            return False
+        return self._loaded is not None or bool(self._rejected)
 
     @modified.setter
     def modified(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
