@@ -21,6 +21,7 @@ from ._policy import CookiePolicy, format_attributes
 from ._rejection import REJECTED_KEY
 from ._session import NullSession, SessionMixin
 from ._settings import Settings
+from ._warnings import UNTOLD_HTTPS, find_https_claim, find_obstacles
 from .exceptions import CookieTooLarge, RejectReason
 
 if TYPE_CHECKING:
@@ -158,6 +159,9 @@ class SessionInterface(Generic[SessionT]):
         size = len(policy.name) + len(value)
         if size > MAX_COOKIE_BYTES:
             raise too_large_error(session, f"{size} bytes of cookie, {MAX_COOKIE_BYTES} are allowed")
+        if policy.secure or policy.domain is not None or policy.path != "/":
+            for message, *values in find_obstacles(policy, request.environ):
+                self._warn_once(message, *values)
         expires = self.get_expiration_time(settings, request, session)
         end, now = (None, 0) if expires is None else (int(expires.timestamp()), int(self.now()))
         self._write(response, policy.name, format_cookie(policy.name, value, format_attributes(policy), end, now))
@@ -202,11 +206,9 @@ class SessionInterface(Generic[SessionT]):
     def _came_by_https(self, request: Request) -> bool:
         environ = request.environ
         scheme: str = environ["wsgi.url_scheme"]
-        if scheme == "http" and environ.get("HTTP_X_FORWARDED_PROTO") == "https":
-            self._warn_once(
-                "a proxy says 'X-Forwarded-Proto: https', but the server says http, so the session cookie is sent"
-                " without Secure; have the server trust the proxy, or set SESSION_COOKIE_SECURE to True"
-            )
+        claim = find_https_claim(environ) if scheme == "http" else None
+        if claim is not None:
+            self._warn_once(UNTOLD_HTTPS, claim)
         return scheme == "https"
 
     # -- warnings

@@ -8,6 +8,7 @@ candidates count once, and of those that verify a few are loaded: unpacking, or 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property, partial
 from operator import itemgetter
@@ -21,6 +22,7 @@ from ._rejection import BadToken
 from ._settings import Settings
 from ._tokens import Codec, Unsealed
 from ._tracked import Loaded, SecureCookieSession
+from ._warnings import ENOUGH_REQUESTS, Notice, find_suspicion
 from .exceptions import RejectReason
 
 if TYPE_CHECKING:
@@ -89,13 +91,14 @@ class TokenSessionInterface(SessionInterface[TokenSessionT], Generic[TokenSessio
         if not values:
             return ()
         codec = self.get_codec(settings, name)
-        good = self._unseal_all(settings, codec, values, MAX_COOKIE_BYTES - len(name), now, rejected)
+        good = self._unseal_all(settings, codec, name, values, now, rejected)
         return filter(None, map(partial(self._load, settings, codec, now, rejected), good))
 
     def _unseal_all(
-        self, settings: Settings, codec: Codec, values: list[str], limit: int, now: int, rejected: list[RejectReason]
+        self, settings: Settings, codec: Codec, name: str, values: list[str], now: int, rejected: list[RejectReason]
     ) -> list[Unsealed]:
         good: list[Unsealed] = []
+        limit = MAX_COOKIE_BYTES - len(name)
         for value in values if len(values) == 1 else dict.fromkeys(values):
             try:
                 if len(value) > limit:
@@ -106,6 +109,8 @@ class TokenSessionInterface(SessionInterface[TokenSessionT], Generic[TokenSessio
                     raise BadToken(reason)
                 good.append(unsealed)
             except BadToken as error:
+                if not rejected:  # one of each request is enough
+                    self._suspect(find_suspicion(error, value, name, now))
                 rejected.append(error.reason)
         if len(good) > 1:
             good.sort(key=itemgetter(1), reverse=True)
@@ -127,6 +132,19 @@ class TokenSessionInterface(SessionInterface[TokenSessionT], Generic[TokenSessio
             return None
         loaded.needs_reissue = key_index > 0 or limits.needs_reissue(issued, now)
         return loaded
+
+    def _suspect(self, notice: Notice | None) -> None:
+        """Warn of what several requests point at."""
+        if notice is None:
+            return
+        message, *values = notice
+        self._suspicions[message] += 1
+        if self._suspicions[message] >= ENOUGH_REQUESTS:
+            self._warn_once(message, *values)
+
+    @cached_property
+    def _suspicions(self) -> Counter[str]:
+        return Counter()
 
     # -- codecs
 

@@ -376,16 +376,6 @@ class SecureCookieSession(SessionMixin):
             return bool(self._data) or self._loaded is not None or self.was_emptied
         return bool(self._loaded._originals) and self._loaded.has_changed(self._data)
 
-    @property
-    def was_emptied(self) -> bool:
-        """Whether this request has left the session empty, and came with a cookie, which is to be deleted.
-
-        A cookie that was rejected here counts: another machine, whose clock or keys differ, may accept it.
-        """
-        if self._data is None or self._data or not self._emptied:
-            return False
-        return self._loaded is not None or bool(self._rejected)
-
     @modified.setter
     def modified(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         SecureCookieSession._check_open(self)  # overruling is not a change yet: it loads nothing
@@ -404,6 +394,16 @@ class SecureCookieSession(SessionMixin):
         if self._data is None or self._loaded is None or self._modified is False:
             return False
         return self._loaded.needs_reissue
+
+    @property
+    def was_emptied(self) -> bool:
+        """Whether this request has left the session empty, and came with a cookie, which is to be deleted.
+
+        A cookie that was rejected here counts: another machine, whose clock or keys differ, may accept it.
+        """
+        if self._data is None or self._data or not self._emptied:
+            return False
+        return self._loaded is not None or bool(self._rejected)
 
     def dump(self, serializer: Serializer) -> str:
         """Write the payload of a cookie: the data, and when the session was created.
