@@ -21,7 +21,7 @@ from ._policy import CookiePolicy, format_attributes
 from ._rejection import REJECTED_KEY
 from ._session import NullSession, SessionMixin
 from ._settings import Settings
-from ._warnings import UNTOLD_HTTPS, find_https_claim, find_obstacles
+from ._warnings import LITTLE_ROOM, UNTOLD_HTTPS, find_https_claim, find_obstacles
 from .exceptions import CookieTooLarge, RejectReason
 
 if TYPE_CHECKING:
@@ -157,14 +157,20 @@ class SessionInterface(Generic[SessionT]):
         request: Request = response.request  # type: ignore[assignment]  # the middleware has set it
         policy = self._get_policy(settings, request)
         size = len(policy.name) + len(value)
-        if size > MAX_COOKIE_BYTES:
-            raise too_large_error(session, f"{size} bytes of cookie, {MAX_COOKIE_BYTES} are allowed")
+        if size > settings.cookie_warn_bytes:  # at most what is allowed
+            self._check_size(session, size)
         if policy.secure or policy.domain is not None or policy.path != "/":
             for message, *values in find_obstacles(policy, request.environ):
                 self._warn_once(message, *values)
         expires = self.get_expiration_time(settings, request, session)
         end, now = (None, 0) if expires is None else (int(expires.timestamp()), int(self.now()))
         self._write(response, policy.name, format_cookie(policy.name, value, format_attributes(policy), end, now))
+
+    def _check_size(self, session: SessionMixin, size: int) -> None:
+        if size > MAX_COOKIE_BYTES:
+            raise too_large_error(session, f"{size} bytes of cookie, {MAX_COOKIE_BYTES} are allowed")
+        if LITTLE_ROOM not in self._warned:  # to find the biggest keys takes its time
+            self._warn_once(LITTLE_ROOM, str(size), name_biggest(session))
 
     def delete_cookie(self, settings: Settings, session: SessionMixin, response: Response) -> None:
         """Delete the cookie, with its policy, ``Vary`` and ``Cache-Control``."""
@@ -225,9 +231,14 @@ class SessionInterface(Generic[SessionT]):
 
 def too_large_error(session: SessionMixin, problem: str) -> CookieTooLarge:
     """Return the error that names the biggest keys of a session."""
-    sizes = sorted(((len(repr(value)), key) for key, value in session.items()), reverse=True)[:3]
-    biggest = ", ".join(f"{key!r} (about {size})" for size, key in sizes)
+    biggest = name_biggest(session)
     return CookieTooLarge(f"the session is too large: {problem}; the biggest keys: {biggest}; keep ids instead of data")
+
+
+def name_biggest(session: SessionMixin) -> str:
+    """Return the biggest keys of a session with their sizes."""
+    sizes = sorted(((len(repr(value)), key) for key, value in session.items()), reverse=True)[:3]
+    return ", ".join(f"{key!r} (about {size})" for size, key in sizes)
 
 
 def _sets_cookie(headers: Headers, name: str) -> bool:

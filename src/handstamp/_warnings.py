@@ -39,6 +39,11 @@ OTHER_PATH = (
     " back there; set SESSION_COOKIE_PATH (or APPLICATION_ROOT) to a path above all pages that use the session; if a"
     " proxy removes that path from its requests, all is well"
 )
+LITTLE_ROOM = (
+    "a session cookie has %s bytes of name and value; some servers reset a request with so much, and some proxies"
+    " answer 502 to such a response; the biggest keys: %s; keep ids instead of data, or give room on the way (uWSGI:"
+    " buffer-size; nginx: proxy_buffer_size, large_client_header_buffers) and set SESSION_COOKIE_WARN_BYTES to False"
+)
 DIFFERENT_KEYS = (
     "session cookies that were issued seconds ago have a bad signature; give all processes and machines the same"
     " SECRET_KEY (one that is made when the program starts differs in each), and keep the last one in"
