@@ -228,7 +228,8 @@ class SecureCookieSession(SessionMixin):
                 "the session was accessed for the first time after the response headers had been sent; access it before"
                 " the first chunk"
             )
-        self._rejected = rejected = list[RejectReason]()
+        rejected: list[RejectReason] = []
+        self._rejected = rejected
         try:
             for loaded in self._loader.load_sessions(self._settings, request, rejected):
                 data = self._take(loaded)

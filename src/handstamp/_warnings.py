@@ -57,7 +57,7 @@ OTHER_APPLICATION = (
 
 # -- where a cookie is set --------------------------------------------------------------------------------------------
 
-# By what headers proxies say that the browser came by https, and what is said by those that are not set otherwise.
+# By what headers proxies say that the browser came by https, and how. Several proxies in a row make a list.
 _SAYS_HTTPS = re.compile(r"\s*(?:https|ssl|on)\b", re.IGNORECASE)
 _SAYS_PROTO_HTTPS = re.compile(r"[^,]*\bproto\s*=\s*\"?https\b", re.IGNORECASE)  # RFC 7239 4, the browser's end first
 _CLAIMS = {
@@ -70,16 +70,14 @@ _CLAIMS = {
     "HTTP_CLOUDFRONT_FORWARDED_PROTO": _SAYS_HTTPS,
     "HTTP_FRONT_END_HTTPS": _SAYS_HTTPS,
 }
-_CLAIM_KEYS = tuple(_CLAIMS)  # the fastest to look for
 
 
 def find_https_claim(environ: WSGIEnvironment) -> str | None:
     """Return the name of a header by which a proxy says that the browser came by https."""
-    if environ.keys().isdisjoint(_CLAIM_KEYS):
-        return None
-    found = (key for key, pattern in _CLAIMS.items() if pattern.match(environ.get(key, "")))
-    key = next(found, None)
-    return None if key is None else key.removeprefix("HTTP_").replace("_", "-").title()
+    for key, pattern in _CLAIMS.items():
+        if key in environ and pattern.match(environ[key]):
+            return key.removeprefix("HTTP_").replace("_", "-").title()
+    return None
 
 
 def find_obstacles(policy: CookiePolicy, environ: WSGIEnvironment) -> Iterator[Notice]:
