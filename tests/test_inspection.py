@@ -263,7 +263,7 @@ def test_fallback(inspect: Inspect, monkeypatch: pytest.MonkeyPatch) -> None:
     ("make_token", "at", "reason"),
     [
         (lambda: "junk", START, "malformed"),
-        (lambda: f'"{good()}"', START, "malformed"),
+        (lambda: f'"{good()}', START, "malformed"),
         (lambda: "\xe9\u20ac\udcff", START, "malformed"),
         (lambda: stamp({"much": os.urandom(3000).hex()}), START, "too_long"),
         (forged, START, "bad_signature"),
@@ -851,3 +851,12 @@ def test_help_says_what_the_status_means(capsys: pytest.CaptureFixture[str]) -> 
     assert exit_info.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "0 if a cookie is good, 1 if no cookie is good, and 2 for wrong usage" in shown
+
+
+@pytest.mark.parametrize("write", ['"{}"', 'session="{}"', "a=1,session={},b=2", "a=1, other={}"])
+def test_quoted_and_joined(inspect: Inspect, write: str) -> None:
+    """A token in quotes, and one in a header that a server has joined with commas, are found as the middleware does."""
+    name = "other" if "other" in write else "session"
+    token = sign('{"_created":1700000000}', name=name)
+    result = inspect("--json", write.format(token))
+    assert (result.status, result.cookie["name"], result.cookie["key"]) == (0, name, "current")

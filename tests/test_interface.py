@@ -196,7 +196,7 @@ def test_forwarded_proto(caplog: pytest.LogCaptureFixture) -> None:
     answers = [site.visit(lambda s: s.update(n=s.get("n", 0) + 1), HTTP_X_FORWARDED_PROTO="https") for _ in range(3)]
     assert all("secure" not in answer.attributes for answer in answers)
     (warning,) = _warnings(caplog)
-    assert "X-Forwarded-Proto: https" in warning
+    assert "X-Forwarded-Proto" in warning
     assert "SESSION_COOKIE_SECURE" in warning
 
 

@@ -58,6 +58,7 @@ DEFAULTS = {
     "SESSION_IDLE_LIFETIME": None,
     "SESSION_ABSOLUTE_LIFETIME": None,
     "SESSION_REFRESH_INTERVAL": None,
+    "SESSION_COOKIE_WARN_BYTES": 3500,
 }
 
 
@@ -105,6 +106,9 @@ def test_defaults() -> None:
         ("SESSION_REFRESH_INTERVAL", timedelta(0), timedelta(0)),
         ("SESSION_REFRESH_INTERVAL", 60, timedelta(minutes=1)),
         ("SESSION_REFRESH_INTERVAL", 31 * DAY // 2, timedelta(days=15.5)),
+        ("SESSION_COOKIE_WARN_BYTES", False, False),
+        ("SESSION_COOKIE_WARN_BYTES", 1, 1),
+        ("SESSION_COOKIE_WARN_BYTES", 4096, 4096),
     ],
 )
 def test_conversions(key: str, given: Any, kept: Any) -> None:
@@ -188,6 +192,11 @@ WRONG: list[Any] = [
     ("SESSION_REFRESH_INTERVAL", float("inf"), f"inf {WAIT_CURE}"),
     ("SESSION_REFRESH_INTERVAL", 1e300, f"1e+300 {TOO_LONG}"),
     pytest.param("SESSION_REFRESH_INTERVAL", 10**5000, f"this int {TOO_LONG}", id="unprintable"),
+    ("SESSION_COOKIE_WARN_BYTES", True, "True is not a number of bytes; use an int, or False for never"),
+    ("SESSION_COOKIE_WARN_BYTES", None, "None is not a number of bytes; use an int, or False for never"),
+    ("SESSION_COOKIE_WARN_BYTES", 3500.0, "3500.0 is not a number of bytes; use an int, or False for never"),
+    ("SESSION_COOKIE_WARN_BYTES", 0, "0 is not within 1 and 4096, which no cookie exceeds; use False"),
+    ("SESSION_COOKIE_WARN_BYTES", 4097, "4097 is not within 1 and 4096, which no cookie exceeds; use False"),
 ]
 
 
@@ -688,6 +697,8 @@ TEXTS: list[Any] = [
     ("SESSION_REFRESH_INTERVAL", "60", timedelta(minutes=1)),
     ("SESSION_REFRESH_INTERVAL", "0", timedelta(0)),
     *(("SESSION_REFRESH_INTERVAL", text, False) for text in ("false", "No", "off")),
+    ("SESSION_COOKIE_WARN_BYTES", "3000", 3000),
+    *(("SESSION_COOKIE_WARN_BYTES", text, False) for text in ("false", "No", "off")),
 ]
 
 

@@ -709,7 +709,7 @@ REFUSED: list[Refused] = [
     ("no dots", RejectReason.MALFORMED, lambda: "abc"),
     ("one dot", RejectReason.MALFORMED, lambda: "abc.def"),
     ("dots alone", RejectReason.MALFORMED, lambda: ".."),
-    ("quoted", RejectReason.MALFORMED, lambda: f'"{_good()}"'),
+    ("half quoted", RejectReason.MALFORMED, lambda: f'"{_good()}'),
     ("padded", RejectReason.MALFORMED, lambda: f"{_good()}="),
     ("a blank within", RejectReason.MALFORMED, lambda: f"{_good()[:9]} {_good()[9:]}"),
     ("not ASCII", RejectReason.MALFORMED, lambda: f"{_good()}é"),
@@ -829,7 +829,7 @@ def test_every_character_counts() -> None:
 
 
 def test_hook_is_told() -> None:
-    """The hook is told of every refused cookie, with settings, request and reason."""
+    """The hook is told of refused cookies once for each reason, with settings, request and reason."""
     told: list[tuple[object, ...]] = []
 
     class Telling(SecureCookieSessionInterface):

@@ -22,6 +22,9 @@ from handstamp._tokens import MAX_PAYLOAD_BYTES
 
 Key = str | bytes
 
+#: How many old cookies of one request are read: anybody can repeat one until a header is full.
+MAX_READ = 8
+
 
 class OldSession(NamedTuple):
     """The content of an old cookie. Both times are whole seconds since 1970."""
@@ -73,10 +76,10 @@ class ReadOnceInterface(SecureCookieSessionInterface):
 
     # -- reading
 
-    def load_sessions(self, settings: Settings, request: Request) -> Iterator[Loaded]:
-        yield from super().load_sessions(settings, request)
-        found = [self._accept(settings, request, value) for value in self._find_old(request)]
-        for old in sorted((old for old in found if old is not None), key=lambda old: old.issued, reverse=True):
+    def load_sessions(self, settings: Settings, request: Request, rejected: list[RejectReason]) -> Iterator[Loaded]:
+        yield from super().load_sessions(settings, request, rejected)
+        found = self._accept_all(settings, self._find_old(request), rejected)
+        for old in sorted(found, key=lambda old: old.issued, reverse=True):
             loaded = Loaded(old.data, old.created, old.issued, self.serializer)
             loaded.needs_reissue = True  # as our cookie
             yield loaded
@@ -85,14 +88,21 @@ class ReadOnceInterface(SecureCookieSessionInterface):
         values = find_values(request.environ.get("HTTP_COOKIE", ""), self.old_cookie.name)
         return [value.strip('"') for value in values if len(value) <= MAX_COOKIE_BYTES]  # some libraries quote
 
-    def _accept(self, settings: Settings, request: Request, value: str) -> OldSession | None:
-        try:
-            return self._check(settings, self._read_old(value))
-        except BadToken as error:
-            self.cookie_rejected(settings, request, error.reason)
-        except Exception:  # a correctly signed value may still have any form
-            self.cookie_rejected(settings, request, RejectReason.MALFORMED)
-        return None
+    def _accept_all(self, settings: Settings, values: list[str], rejected: list[RejectReason]) -> Iterator[OldSession]:
+        count = 0
+        for value in dict.fromkeys(values):
+            try:
+                old = self._read_old(value)
+                count += 1
+                accepted = self._check(settings, old)
+            except BadToken as error:
+                rejected.append(error.reason)
+            except Exception:  # what fits the key may still be of any shape
+                rejected.append(RejectReason.MALFORMED)
+            else:
+                yield accepted
+            if count == MAX_READ:
+                return
 
     def _read_old(self, value: str) -> OldSession:
         for key in self.old_keys:

@@ -50,7 +50,7 @@ def find_candidates(interfaces: Interfaces, settings: Settings, text: str, named
 
 def _find_names(interfaces: Interfaces, settings: Settings, header: str) -> Iterable[str]:
     """Return the names of the cookies that may be a session, by their name or form, or because there is only one."""
-    pairs = [part.lstrip(" \t").partition("=") for part in header.split(";")]
+    pairs = [part.lstrip(" \t").partition("=") for part in re.split("[;,]", header)]
     names = [
         name
         for name, _, token in pairs

@@ -30,8 +30,12 @@ def find_values(header: str, name: str) -> list[str]:
     """Return every value of a name in a Cookie header, in the order of the header.
 
     The time is linear in the length of the header, whatever the other cookies hold. The header is cut at each ``;``,
-    inside quotes too, as browsers do when they store a cookie (section 5.6). The name is compared exactly.
+    inside quotes too, as browsers do when they store a cookie (section 5.6), and at each ``,``: browsers send cookies
+    as several fields over HTTP/2 (RFC 9113 8.2.3), and most WSGI servers join these with commas, as RFC 9110 5.3 has it
+    for other fields. The name is compared exactly. A value in double quotes loses them (RFC 6265 4.1.1).
     """
+    if "," in header:
+        header = header.replace(",", ";")
     prefix = name + "="
     values = []
     start = header.find(prefix)
@@ -40,7 +44,8 @@ def find_values(header: str, name: str) -> list[str]:
         if end < 0:
             end = len(header)
         if start == 0 or header.startswith("; ", start - 2) or _begins_pair(header, start):  # the first two: most pairs
-            values.append(header[start + len(prefix) : end].strip(" \t"))
+            value = header[start + len(prefix) : end].strip(" \t")
+            values.append(_unquote(value) if value[:1] == '"' else value)
         start = header.find(prefix, end)
     return values
 
@@ -49,6 +54,10 @@ def _begins_pair(header: str, start: int) -> bool:
     while start > 0 and header[start - 1] in " \t":
         start -= 1
     return start == 0 or header[start - 1] == ";"
+
+
+def _unquote(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value.endswith('"') else value
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------

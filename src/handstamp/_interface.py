@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, cast
@@ -17,8 +18,10 @@ from webob import Request, Response
 from ._caching import Headers, add_private, add_vary, field_names
 from ._cookies import MAX_COOKIE_BYTES, find_values, format_cookie, format_deletion
 from ._policy import format_attributes
+from ._rejection import REJECTED_KEY
 from ._session import NullSession, SessionMixin
 from ._settings import Settings
+from ._warnings import ALWAYS_KEPT, LITTLE_ROOM, UNTOLD_HTTPS, find_https_claim, find_obstacles
 from .exceptions import CookieTooLarge, RejectReason
 
 if TYPE_CHECKING:
@@ -103,11 +106,19 @@ class SessionInterface(Generic[SessionT]):
         return True
 
     def cookie_rejected(self, settings: Settings, request: Request, reason: RejectReason) -> None:
-        """Log that a cookie was rejected. Override it to count rejections, or to log them elsewhere.
+        """Log that cookies were rejected, once a request for each reason.
 
-        The browser keeps the cookie until the session writes another one.
+        Override it to count rejections, or to log them elsewhere. The browser keeps the cookies until the session
+        writes another one. ``request.environ["handstamp.rejected"][reason]`` is how many different cookies there were.
         """
-        logger.info("session cookie rejected: %s", reason)
+        count = request.environ.get(REJECTED_KEY, {}).get(reason, 1)
+        logger.info("session cookie rejected: %s%s", reason, "" if count == 1 else f" ({count} cookies)")
+
+    def report_rejected(self, settings: Settings, request: Request, rejected: list[RejectReason]) -> None:
+        """Call :meth:`cookie_rejected` once for each reason of a request's rejected cookies."""
+        counts = request.environ[REJECTED_KEY] = Counter(rejected)
+        for reason in counts:
+            self.cookie_rejected(settings, request, reason)
 
     def now(self) -> float:
         """Return the time in seconds since 1970: the only clock."""
@@ -168,8 +179,8 @@ class SessionInterface(Generic[SessionT]):
         request = cast("Request", response.request)  # the middleware has set it
         name = self.get_cookie_name(settings, request)
         size = len(name) + len(value)
-        if size > MAX_COOKIE_BYTES:
-            raise too_large_error(session, f"{size} bytes of cookie, {MAX_COOKIE_BYTES} are allowed")
+        if size > settings.cookie_warn_bytes:  # at most what is allowed
+            self._check_size(session, size)
         if session.needs_new_id and value in find_values(request.environ.get("HTTP_COOKIE", ""), name):
             self._warn_once(
                 "session.renew() was called, but the cookie keeps its value, so whoever had it before the sign-in is"
@@ -178,7 +189,16 @@ class SessionInterface(Generic[SessionT]):
         expires = self.get_expiration_time(settings, request, session)
         end, now = (None, 0) if expires is None else (int(expires.timestamp()), int(self.now()))
         attributes = self._format_attributes(settings, request, name)
+        if not attributes.startswith(ALWAYS_KEPT):
+            for message, *values in find_obstacles(attributes, request.environ):
+                self._warn_once(message, *values)
         self._write(response, name, format_cookie(name, value, attributes, end, now))
+
+    def _check_size(self, session: SessionMixin, size: int) -> None:
+        if size > MAX_COOKIE_BYTES:
+            raise too_large_error(session, f"{size} bytes of cookie, {MAX_COOKIE_BYTES} are allowed")
+        if LITTLE_ROOM not in self._warned:  # to find the biggest keys takes its time
+            self._warn_once(LITTLE_ROOM, str(size), name_biggest(session))
 
     def delete_cookie(self, settings: Settings, session: SessionMixin, response: Response) -> None:
         """Delete the cookie, with its policy, ``Vary`` and ``Cache-Control``."""
@@ -220,11 +240,9 @@ class SessionInterface(Generic[SessionT]):
     def _came_by_https(self, request: Request) -> bool:
         environ = request.environ
         scheme: str = environ["wsgi.url_scheme"]
-        if scheme == "http" and environ.get("HTTP_X_FORWARDED_PROTO") == "https":
-            self._warn_once(
-                "a proxy says 'X-Forwarded-Proto: https', but the server says http, so the session cookie is sent"
-                " without Secure; have the server trust the proxy, or set SESSION_COOKIE_SECURE to True"
-            )
+        claim = find_https_claim(environ) if scheme == "http" else None
+        if claim is not None:
+            self._warn_once(UNTOLD_HTTPS, claim)
         return scheme == "https"
 
     # -- warnings
@@ -241,9 +259,14 @@ class SessionInterface(Generic[SessionT]):
 
 def too_large_error(session: SessionMixin, problem: str) -> CookieTooLarge:
     """Return the error that names the biggest keys of a session."""
-    sizes = sorted(((len(repr(value)), key) for key, value in session.items()), reverse=True)[:3]
-    biggest = ", ".join(f"{key!r} (about {size})" for size, key in sizes)
+    biggest = name_biggest(session)
     return CookieTooLarge(f"the session is too large: {problem}; the biggest keys: {biggest}; keep ids instead of data")
+
+
+def name_biggest(session: SessionMixin) -> str:
+    """Return the biggest keys of a session with their sizes."""
+    sizes = sorted(((len(repr(value)), key) for key, value in session.items()), reverse=True)[:3]
+    return ", ".join(f"{key!r} (about {size})" for size, key in sizes)
 
 
 def _sets_cookie(headers: Headers, name: str) -> bool:

@@ -110,6 +110,7 @@ class ServerSideSession(SecureCookieSession):
         self._check_changeable()
         self._read()
         self._owner = text
+        self._emptied = self._emptied and not text  # a session may hold an owner and nothing else
 
     def invalidate(self) -> None:
         """Drop the data, and delete the record and the cookie. A change after this begins a new session."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from ._cookies import MAX_AGE_SECONDS
+from ._cookies import MAX_AGE_SECONDS, MAX_COOKIE_BYTES
 
 _MAX_SECONDS = 10 * MAX_AGE_SECONDS
 
@@ -66,6 +66,20 @@ def convert_domain(value: Any) -> str | bool | None:
 def convert_samesite(value: Any) -> str | None:
     """A value of SameSite in any case, or None."""
     return value.capitalize() if isinstance(value, str) else convert_optional_text(value)
+
+
+# -- converters: sizes ------------------------------------------------------------------------------------------------
+
+
+def convert_cookie_bytes(value: Any) -> int | bool:
+    """Bytes of a cookie, or False for no limit."""
+    if value is False:
+        return False
+    if type(value) is not int:
+        raise ValueError(f"{_show(value)} is not a number of bytes; use an int, or False for never")
+    if not 0 < value <= MAX_COOKIE_BYTES:
+        raise ValueError(f"{_show(value)} is not within 1 and {MAX_COOKIE_BYTES}, which no cookie exceeds; use False")
+    return value
 
 
 # -- converters: times ------------------------------------------------------------------------------------------------

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Protocol, Self
 
+from ._cookies import MAX_COOKIE_BYTES
 from ._keys import convert_key, convert_keys
 from ._lifetimes import Lifetimes, Limits, default_reissue_after
 from ._policy import COOKIE_RULES, CookiePolicy, CookieSettings, Problem, find_problems, resolve_policy
 from ._setting_types import (
     Rule,
+    convert_cookie_bytes,
     convert_cookie_lifetime,
     convert_interval,
     convert_optional_lifetime,
@@ -53,6 +55,7 @@ class SettingsDict(CookieSettings, total=False):
     SESSION_IDLE_LIFETIME: timedelta | float | None
     SESSION_ABSOLUTE_LIFETIME: timedelta | float | None
     SESSION_REFRESH_INTERVAL: timedelta | float | bool | None
+    SESSION_COOKIE_WARN_BYTES: int | bool
 
 
 _RULES = {
@@ -63,6 +66,7 @@ _RULES = {
     "SESSION_IDLE_LIFETIME": Rule(None, convert_optional_lifetime, parse_seconds),
     "SESSION_ABSOLUTE_LIFETIME": Rule(None, convert_optional_lifetime, parse_seconds),
     "SESSION_REFRESH_INTERVAL": Rule(None, convert_interval, parse_interval),
+    "SESSION_COOKIE_WARN_BYTES": Rule(3500, convert_cookie_bytes, parse_interval),
 }
 
 #: What a missing key is.
@@ -79,6 +83,7 @@ class Settings(Mapping[str, Any]):
     :param values: keys of the table in the README, and any others, which stay readable
     :ivar cookie_policy: the cookie's name and attributes, Domain and Path after their fallbacks to ``SERVER_NAME`` and
         ``APPLICATION_ROOT``
+    :ivar cookie_warn_bytes: the size of a cookie (name and value) up to which no warning is logged
     :ivar key_ring: the current key, which signs, then the fallbacks, which only verify; empty without ``SECRET_KEY``.
         What a fallback opens is reissued with the current key, so a leaked key must not be one.
     :ivar lifetimes: the limits of permanent sessions and of all others
@@ -89,11 +94,12 @@ class Settings(Mapping[str, Any]):
     'Strict'
     """
 
-    __slots__ = ("_hash", "_values", "cookie_policy", "key_ring", "lifetimes")
+    __slots__ = ("_hash", "_values", "cookie_policy", "cookie_warn_bytes", "key_ring", "lifetimes")
 
     _hash: int
     _values: dict[str, Any]
     cookie_policy: CookiePolicy
+    cookie_warn_bytes: int
     key_ring: tuple[str | bytes, ...]
     lifetimes: Lifetimes
 
@@ -112,6 +118,7 @@ class Settings(Mapping[str, Any]):
             "_values": values,
             "_hash": hash(tuple(values[key] for key in _RULES)),
             "cookie_policy": resolve_policy(values),
+            "cookie_warn_bytes": values["SESSION_COOKIE_WARN_BYTES"] or MAX_COOKIE_BYTES,
             "key_ring": _resolve_keys(values),
             "lifetimes": _resolve_lifetimes(values),
         }

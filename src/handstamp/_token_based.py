@@ -1,12 +1,14 @@
 """What sessions in cookies and sessions on a server have in common: a token in a cookie.
 
 Reading goes from the header to the session: candidates, length, token, time, payload, limits. Of several candidates
-with our name every one is tried, and the one that was issued last comes first: a cookie that is left over from a
-changed Domain or Path must not hide a newer one.
+with our name every one is verified, and the one that was issued last comes first: a cookie that is left over from a
+changed Domain or Path must not hide a newer one. Anybody can repeat a cookie until a header is full, so equal
+candidates count once, and of those that verify a few are loaded: unpacking, or asking a store, takes the most time.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from operator import itemgetter
@@ -21,6 +23,7 @@ from ._rejection import BadToken
 from ._settings import Settings
 from ._tokens import Codec, Unsealed
 from ._tracked import SecureCookieSession
+from ._warnings import ENOUGH_REQUESTS, Notice, find_suspicion
 from .exceptions import RejectReason
 
 if TYPE_CHECKING:
@@ -35,6 +38,9 @@ else:
 # An interface keeps a codec for each settings and name. A policy that derives names from the request's host could ask
 # for any number of them.
 _MAX_CODECS = 64
+
+# How many candidates of one request are loaded, the ones issued last. A browser has one for each Domain and Path.
+_MAX_LOADED = 8
 
 
 class TokenSessionInterface(SessionInterface[TokenSessionT]):
@@ -80,24 +86,28 @@ class TokenSessionInterface(SessionInterface[TokenSessionT]):
 
     # -- reading
 
-    def load_sessions(self, settings: Settings, request: Request) -> Iterator[Loaded]:
-        """Yield what the good cookies of a request hold, the one issued last first."""
+    def load_sessions(self, settings: Settings, request: Request, rejected: list[RejectReason]) -> Iterator[Loaded]:
+        """Yield what the good cookies of a request hold, the one issued last first.
+
+        :param rejected: takes the reason of each cookie that is rejected
+        """
         now = int(self.now())
         name = self.get_cookie_name(settings, request)
         values = find_values(request.environ.get("HTTP_COOKIE", ""), name)
         if not values:
             return
         codec = self.get_codec(settings, name)
-        for unsealed in self._unseal_all(settings, request, codec, values, MAX_COOKIE_BYTES - len(name), now):
-            loaded = self._load(settings, request, codec, unsealed, now)
+        for unsealed in self._unseal_all(settings, codec, name, values, now, rejected):
+            loaded = self._load(settings, codec, unsealed, now, rejected)
             if loaded is not None:
                 yield loaded
 
     def _unseal_all(
-        self, settings: Settings, request: Request, codec: Codec, values: list[str], limit: int, now: int
+        self, settings: Settings, codec: Codec, name: str, values: list[str], now: int, rejected: list[RejectReason]
     ) -> list[Unsealed]:
         good: list[Unsealed] = []
-        for value in values:
+        limit = MAX_COOKIE_BYTES - len(name)
+        for value in values if len(values) == 1 else dict.fromkeys(values):
             try:
                 if len(value) > limit:
                     raise BadToken(RejectReason.TOO_LONG)
@@ -107,12 +117,17 @@ class TokenSessionInterface(SessionInterface[TokenSessionT]):
                     raise BadToken(reason)
                 good.append(unsealed)
             except BadToken as error:
-                self.cookie_rejected(settings, request, error.reason)
+                if not rejected:  # one of each request is enough
+                    self._suspect(find_suspicion(error, value, name, now))
+                rejected.append(error.reason)
         if len(good) > 1:
             good.sort(key=itemgetter(1), reverse=True)
+            del good[_MAX_LOADED:]
         return good
 
-    def _load(self, settings: Settings, request: Request, codec: Codec, unsealed: Unsealed, now: int) -> Loaded | None:
+    def _load(
+        self, settings: Settings, codec: Codec, unsealed: Unsealed, now: int, rejected: list[RejectReason]
+    ) -> Loaded | None:
         packed, issued, key_index = unsealed
         try:
             loaded = self.load_payload(settings, codec.unpack(packed), issued, now)
@@ -121,10 +136,23 @@ class TokenSessionInterface(SessionInterface[TokenSessionT]):
             if reason is not None:
                 raise BadToken(reason)
         except BadToken as error:
-            self.cookie_rejected(settings, request, error.reason)
+            rejected.append(error.reason)
             return None
         loaded.needs_reissue = key_index > 0 or limits.needs_reissue(issued, now)
         return loaded
+
+    def _suspect(self, notice: Notice | None) -> None:
+        """Warn of what several requests point at."""
+        if notice is None:
+            return
+        message, *values = notice
+        self._suspicions[message] += 1
+        if self._suspicions[message] >= ENOUGH_REQUESTS:
+            self._warn_once(message, *values)
+
+    @cached_property
+    def _suspicions(self) -> Counter[str]:
+        return Counter()
 
     # -- writing
 

@@ -85,6 +85,7 @@ class SigningCodec:
         # One algorithm for each key: it is known which key fitted, and itsdangerous' order of keys (the oldest first,
         # the last one signs; the trap of CVE-2025-47278) does not matter.
         self._macs = [_KeyedHMAC(key, salt, digest_method, key_derivation) for key in keys]
+        self._signature_characters = len(self._macs[0].get_signature(b"", b""))
 
     def pack(self, payload: bytes) -> bytes:
         """Compress a payload where that saves bytes, and write it as standard base64."""
@@ -105,7 +106,7 @@ class SigningCodec:
         for index, mac in enumerate(self._macs):
             if mac.verify_signature(b"", signed, signature):
                 return packed, int.from_bytes(decode_standard(time)), index
-        raise BadToken(RejectReason.BAD_SIGNATURE)
+        raise BadToken(RejectReason.BAD_SIGNATURE, time, is_foreign=len(signature) != self._signature_characters)
 
     def unpack(self, packed: bytes) -> bytes:
         """Read standard base64, then decompress, never beyond :data:`MAX_PAYLOAD_BYTES`."""

@@ -19,16 +19,16 @@ from .exceptions import RejectReason, ReservedKey, SessionCommitted
 class SessionLoader(Protocol):
     """What a session asks of its interface."""
 
-    def load_sessions(self, settings: Settings, request: Request) -> Iterable[Loaded]:
-        """Return what the good cookies of a request hold, the one issued last first."""
+    def load_sessions(self, settings: Settings, request: Request, rejected: list[RejectReason]) -> Iterable[Loaded]:
+        """Return what the good cookies of a request hold, the one issued last first; take the reasons of the others."""
         ...
 
     def validate_session(self, settings: Settings, session: Any) -> bool:
         """Return whether a loaded session may be used."""
         ...
 
-    def cookie_rejected(self, settings: Settings, request: Request, reason: RejectReason) -> None:
-        """Be told of a rejected cookie."""
+    def report_rejected(self, settings: Settings, request: Request, rejected: list[RejectReason]) -> None:
+        """Be told why each of the rejected cookies of a request was rejected."""
         ...
 
     def now(self) -> float:
@@ -61,8 +61,8 @@ class SecureCookieSession(SessionMixin):
     """
 
     __slots__ = (
-        "_created", "_data", "_ended", "_loaded", "_loader", "_modified", "_renewed", "_request", "_settings",
-        "accessed", "committed",
+        "_created", "_data", "_emptied", "_ended", "_loaded", "_loader", "_modified", "_rejected", "_renewed",
+        "_request", "_settings", "accessed", "committed",
     )  # fmt: skip
 
     def __init__(self, loader: SessionLoader, settings: Settings, request: Request) -> None:
@@ -83,22 +83,27 @@ class SecureCookieSession(SessionMixin):
                 "the session was accessed for the first time after the response headers had been sent; access it before"
                 " the first chunk"
             )
+        rejected: list[RejectReason] = []
+        self._rejected = rejected
         try:
-            for loaded in self._loader.load_sessions(self._settings, request):
+            for loaded in self._loader.load_sessions(self._settings, request, rejected):
                 data = self._take(loaded)
                 if self._loader.validate_session(self._settings, self):
                     return data
-                self._loader.cookie_rejected(self._settings, request, RejectReason.REVOKED)
+                rejected.append(RejectReason.REVOKED)
             return self._take(None)
         except BaseException:
             self._data = None  # what was not validated must not be found here
             self.accessed = False
             raise
+        finally:
+            if rejected:
+                self._loader.report_rejected(self._settings, request, rejected)
 
     def _take(self, loaded: Loaded | None) -> dict[str, Any]:
         """Become a loaded session, or a new one."""
         self._loaded = loaded
-        self._renewed = self._ended = False
+        self._renewed = self._ended = self._emptied = False
         self.accessed = True
         if loaded is None:
             self._created = int(self._loader.now())
@@ -165,7 +170,10 @@ class SecureCookieSession(SessionMixin):
 
     def __delitem__(self, key: str) -> None:
         self._check_changeable()
-        del self._prepare(key)[key]
+        data = self._prepare(key)
+        del data[key]
+        if not data:
+            self._emptied = True
 
     def popitem(self) -> tuple[str, Any]:
         """Remove and return the last key and its value, as a dict does."""
@@ -173,6 +181,11 @@ class SecureCookieSession(SessionMixin):
         for key in reversed(self._read()):
             return key, self.pop(key)
         raise KeyError("the session is empty")
+
+    def clear(self) -> None:
+        """Remove all data. A session that is left empty has ended, as if by :meth:`invalidate`."""
+        super().clear()
+        self._emptied = True  # of an empty one too: it may be empty because its cookie was rejected
 
     def __ior__(self, other: Any) -> Self:  # type: ignore[misc,override]  # changes the session, and __or__ does not
         self.update(other)
@@ -189,7 +202,7 @@ class SecureCookieSession(SessionMixin):
         """Drop the data and delete the cookie. A change after this begins a new session."""
         self.renew()
         self._data = {}
-        self._ended = True
+        self._ended = self._emptied = True
 
     def _check_changeable(self) -> None:
         """Raise an error if the session cannot be changed."""
@@ -222,7 +235,7 @@ class SecureCookieSession(SessionMixin):
 
     def _is_changed(self, data: dict[str, Any]) -> bool:
         if self._renewed or self._loaded is None:
-            return bool(data) or self._loaded is not None
+            return bool(data) or self._loaded is not None or self.was_emptied
         return self._loaded.has_changed(data)
 
     def list_changes(self) -> list[str]:
@@ -238,6 +251,16 @@ class SecureCookieSession(SessionMixin):
         if self._data is None or self._loaded is None or self._modified is False:
             return False
         return self._loaded.needs_reissue
+
+    @property
+    def was_emptied(self) -> bool:
+        """Whether this request has left the session empty, and came with a cookie, which is to be deleted.
+
+        A cookie that was rejected here counts: another machine, whose clock or keys differ, may accept it.
+        """
+        if self._data is None or self._data or not self._emptied:
+            return False
+        return self._loaded is not None or bool(self._rejected)
 
     def dump(self, serializer: Serializer) -> str:
         """Write the payload of a cookie: the data, and when the session was created.

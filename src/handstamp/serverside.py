@@ -177,7 +177,10 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT]):
         if not self.should_set_cookie(settings, request, session):
             self.vary_on_cookie(response)
             return
-        has_ended = session.ended_id is not None and self.store.delete(session.ended_id.handle)
+        if session.was_emptied and session.loaded_id is not None:
+            session.invalidate()
+        # What another request has ended meanwhile opens nowhere: the browser's cookie may be a newer session's.
+        has_ended = session.was_emptied if session.ended_id is None else self.store.delete(session.ended_id.handle)
         if self._create(session) if session.loaded_id is None else self._update(settings, session):
             self.set_cookie(settings, session, response, self.seal(settings, request, session.prepare_id().payload))
         elif has_ended:

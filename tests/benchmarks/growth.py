@@ -1,4 +1,4 @@
-"""How the cost grows: with the size of a session, with foreign cookies, in memory, at import, over a million requests.
+"""How the cost grows: with a session's size, foreign cookies, a hostile header; in memory, at import, in the long run.
 
 Run ``python -m tests.benchmarks growth``.
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import logging
 import os
 import random
 import subprocess
 import sys
+import time
 import tracemalloc
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +21,11 @@ from pathlib import Path
 from statistics import linear_regression, median
 from typing import Any
 
-from .application import Action, make_request, mint
+from handstamp import SessionMiddleware
+from handstamp.serverside import ServerSideSessionInterface
+from handstamp.stores import MemoryStore, Record
+
+from .application import SECRET_KEY, Action, cookie_pair, in_environ, make_request, mint, request
 from .cases import READ, SMALL, WRITE, Case, read
 from .contestants import BARE, CONTESTANTS, available
 from .measure import Cell, measure, own_time_slice, pin, start_response
@@ -27,7 +33,9 @@ from .measure import Cell, measure, own_time_slice, pin, start_response
 OURS = next(contestant for contestant in CONTESTANTS if contestant.key == "handstamp")
 SIZES = (100, 250, 500, 1000, 1500, 2000, 2500, 3000, 3500, 4000)  # bytes of JSON
 NUMBERS = (0, 5, 10, 20, 40, 80, 160, 320)  # foreign cookies
+HEADER_SIZES = (1024, 4096, 16384, 65536, 262144)  # bytes of Cookie; waitress takes up to 262144
 JUNK_SIZES = (1024, 2048, 4096, 8192, 16384)  # bytes
+HOSTILE_ROUNDS = 5
 SESSIONS = 1000
 IMPORTS = {"handstamp": "handstamp", "webob + itsdangerous": "webob, itsdangerous"}
 STOPWATCH = "import time; begin = time.perf_counter(); import {}; print((time.perf_counter() - begin) * 1000)"
@@ -76,6 +84,77 @@ def curves(rounds: int) -> Iterator[str]:
         slope, intercept, off = straightness(points)
         yield f"{title}: " + ", ".join(f"{size}: {value:.1f} us" for size, value in points.items())
         yield f"    a line of {intercept:.1f} us + {slope * 1000:.2f} us per 1000; the worst point is {off:.0%} off it"
+
+
+class CountingStore(MemoryStore):
+    """A store that counts how often it is asked for a session."""
+
+    loads = 0
+
+    def load(self, handle: str) -> Record | None:
+        self.loads += 1
+        return super().load(handle)
+
+
+class CountingHandler(logging.Handler):
+    """Count the lines of a log, and write none."""
+
+    lines = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines += 1
+
+
+def hostile_headers() -> Iterator[str]:
+    """Fill the Cookie header with well-signed cookies whose sessions have ended; count loads and lines of the log."""
+    store, handler = CountingStore(), CountingHandler()
+    app = SessionMiddleware(
+        in_environ(Action(do_as_told)), {"SECRET_KEY": SECRET_KEY}, session_interface=ServerSideSessionInterface(store)
+    )
+    cookies = [end_session(app) for _ in range(max(HEADER_SIZES) // len(end_session(app)) + 1)]
+    logger = logging.getLogger("handstamp")
+    level, propagate = logger.level, logger.propagate
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        for title, source in {
+            "one ended cookie, repeated": cookies[:1] * len(cookies),
+            "ended cookies": cookies,
+        }.items():
+            points = {size: send_header(app, store, handler, "; ".join(source)[:size]) for size in HEADER_SIZES}
+            yield f"{title}, bytes of Cookie: " + ", ".join(f"{size}: {point}" for size, point in points.items())
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
+
+
+def do_as_told(session: Any) -> None:
+    """Begin a session where there is none, and end one that is there."""
+    if session.new:
+        session["user"] = 4711
+    else:
+        session.invalidate()
+
+
+def end_session(app: Any) -> str:
+    """Begin a session and end it; return the cookie that still names it."""
+    pair = cookie_pair(request(app))
+    request(app, pair)
+    return pair
+
+
+def send_header(app: Any, store: CountingStore, handler: CountingHandler, header: str) -> str:
+    """Send a header, and say how many loads and lines it costs, and how long it takes at the best."""
+    store.loads = handler.lines = 0
+    times = []
+    for _ in range(HOSTILE_ROUNDS):
+        begin = time.perf_counter()
+        app(make_request(header), start_response)
+        times.append(time.perf_counter() - begin)
+    loads, lines = store.loads // HOSTILE_ROUNDS, handler.lines // HOSTILE_ROUNDS
+    return f"{loads} loads, {lines} lines, {min(times) * 1e6:.0f} us"
 
 
 def memory() -> Iterator[str]:
@@ -163,6 +242,7 @@ def main(arguments: Sequence[str]) -> None:
     warnings.simplefilter("ignore")  # the contestants' own
     pin()
     show("time", curves(options.rounds))
+    show("hostile headers", hostile_headers())
     show("memory of one session", memory())
     show("import", import_times())
     show("marathon", marathon(options.requests))

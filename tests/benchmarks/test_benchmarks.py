@@ -213,6 +213,19 @@ def test_straightness() -> None:
     assert off == pytest.approx(2 / 7)
 
 
+def test_hostile_headers_make_no_work() -> None:
+    """Whatever the size of a hostile header, it makes at most eight loads of the store and a line for each reason."""
+    work = [(int(loads), int(lines)) for line in growth.hostile_headers() for loads, lines in read_work(line)]
+    one, many = work[: len(growth.HEADER_SIZES)], work[len(growth.HEADER_SIZES) :]
+    assert one == [(1, 2)] * len(growth.HEADER_SIZES)
+    assert many == [(8, 2)] * len(growth.HEADER_SIZES)
+
+
+def read_work(line: str) -> list[tuple[str, str]]:
+    """Return the loads and lines that a line of the report tells of."""
+    return re.findall(r"(\d+) loads, (\d+) lines", line)
+
+
 def test_memory_names_each() -> None:
     """The sessions of three are weighed, and one of ours that was read weighs more than an untouched one."""
     weights = {line.partition(":")[0]: re.findall(r"\d+(?= bytes)", line) for line in growth.memory()}

@@ -363,6 +363,21 @@ def test_junk(old: Old, value: str) -> None:
     assert carry(site, value).result == {}
 
 
+def test_repeated(old: Old) -> None:
+    """An old cookie that a header repeats is read once, and of many different ones eight are."""
+    value = value_of(old.line(DATA))
+    name = old.once.old_cookie.name
+    site = move(old.once(OLD_KEY))
+    interface: Any = site.interface
+    with mock.patch.object(interface, "read_old", wraps=interface.read_old) as read:
+        site.visit(dict, HTTP_COOKIE="; ".join([f"{name}={value}"] * 500))
+        assert read.call_count == 1
+        values = [value_of(old.line({"n": number})) for number in range(12)]
+        read.reset_mock()
+        site.visit(dict, HTTP_COOKIE="; ".join(f"{name}={value}" for value in values))
+        assert read.call_count == 8
+
+
 def test_another_key(old: Old) -> None:
     """An old cookie of another key is an empty session, and the reason is told."""
     site = move(old.once("the key of somebody else"), old.line(DATA))
@@ -859,6 +874,10 @@ def test_idle_limits() -> None:
     assert global_settings.SESSION_COOKIE_AGE == 14 * DAY
 
 
+#: What no other library has.
+OURS_ALONE = {"SERVER_NAME", "APPLICATION_ROOT", "SESSION_ABSOLUTE_LIFETIME", "SESSION_COOKIE_WARN_BYTES"}
+
+
 def test_settings_table() -> None:
     """The table names settings that each library really has, and every setting of ours that has a match."""
     known = known_names()
@@ -868,5 +887,5 @@ def test_settings_table() -> None:
     for row in rows:
         for library, cell in zip(head, row, strict=True):
             assert set(re.findall(r"\w+", cell)) <= known[library] | {"same"}
-    assert {row[0] for row in rows} | {"SERVER_NAME", "APPLICATION_ROOT", "SESSION_ABSOLUTE_LIFETIME"} == set(DEFAULTS)
+    assert {row[0] for row in rows} | OURS_ALONE == set(DEFAULTS)
     assert all(row[0] in known["Flask"] for row in rows if row[1] == "same")

@@ -149,6 +149,10 @@ ROWS: dict[str, list[Row]] = {
         Row({"SESSION_REFRESH_INTERVAL": 0}, ONE + REST, action=look, later=0),
         Row({"SESSION_REFRESH_INTERVAL": False}, "", action=look, later=31 * DAY),
     ],
+    "SESSION_COOKIE_WARN_BYTES": [
+        Row({"SESSION_COOKIE_WARN_BYTES": 10}, ONE + REST),
+        Row({"SESSION_COOKIE_WARN_BYTES": False}, ONE + REST),
+    ],
 }
 # fmt: on
 
@@ -192,6 +196,8 @@ ERRORS: list[tuple[str, Any, dict[str, Any]]] = [
     ("SECRET_KEY_FALLBACKS", ["too short"], {}),
     ("SECRET_KEY_FALLBACKS", [None], {}),
     ("SESSION_COOKIE_NAME", "my session", {}),
+    ("SESSION_COOKIE_WARN_BYTES", 0, {}),
+    ("SESSION_COOKIE_WARN_BYTES", "3500", {}),
     ("SESSION_COOKIE_NAME", "", {}),
     ("SESSION_COOKIE_DOMAIN", "a b", {}),
     ("SESSION_COOKIE_DOMAIN", "example.com", {"SESSION_COOKIE_NAME": "__host-s", **SAFE}),

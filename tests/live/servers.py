@@ -34,6 +34,19 @@ from live.application import application
 make_server("127.0.0.1", {port}, application).serve_forever()
 """
 
+WERKZEUG = """\
+from werkzeug.serving import run_simple
+from live.application import application
+run_simple("127.0.0.1", {port}, application, threaded=True)
+"""
+
+A2WSGI = """\
+import uvicorn
+from a2wsgi import WSGIMiddleware
+from live.application import application
+uvicorn.run(WSGIMiddleware(application), host="127.0.0.1", port={port}, lifespan="off")
+"""
+
 
 class Server(NamedTuple):
     """What there is to know of a server."""
@@ -89,6 +102,8 @@ SERVERS = {
         "granian",
         wraps_files=False,
     ),
+    "werkzeug": Server([sys.executable, "-c", WERKZEUG], "werkzeug", wraps_files=False),
+    "a2wsgi": Server([sys.executable, "-c", A2WSGI], "a2wsgi", wraps_files=False),
     "mod_wsgi": Server(["{apache}", "-D", "FOREGROUND", "-f", "{directory}/apache.conf"]),
 }
 
@@ -126,7 +141,7 @@ def serve(
 ) -> Iterator[int]:
     """Serve the application with a server, its files in a directory; yield its port.
 
-    :param app: another application, which wsgiref and Apache do not serve
+    :param app: another application, for the servers whose command takes one
     :param options: go to the server, before the application that it is told
     :param trace: a command that runs the server's command as its child
     :raises RuntimeError: holds what the server said when it did not come up

@@ -42,6 +42,7 @@ ORDER = [
     "_lifetimes",
     "_settings",
     "_caching",
+    "_warnings",
     "_webob",
     "_session",
     "_loaded",
