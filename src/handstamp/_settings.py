@@ -80,7 +80,7 @@ class Settings(Mapping[str, Any]):
     :ivar cookie_policy: the cookie's name and attributes, Domain and Path after their fallbacks to ``SERVER_NAME`` and
         ``APPLICATION_ROOT``
     :ivar key_ring: the current key, which signs, then the fallbacks, which only verify; empty without ``SECRET_KEY``.
-        What a fallback opens is reissued with the current key, so a leaked key must not be one.
+        What a fallback verifies is reissued with the current key, so a leaked key must not be one.
     :ivar lifetimes: the limits of permanent sessions and of all others
     :raises SettingsError: lists every problem with its cure
 
