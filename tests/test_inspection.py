@@ -490,7 +490,7 @@ def test_bad_settings(refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatc
 
 def test_bad_name(refuse: Callable[..., str]) -> None:
     """A name that no cookie can have is wrong use, shown without its control characters."""
-    assert r"SESSION_COOKIE_NAME: '\x1b[31m' is not a token" in refuse("--name", "\x1b[31m", good())
+    assert r"SESSION_COOKIE_NAME: '\x1b[31m' is not a cookie name" in refuse("--name", "\x1b[31m", good())
 
 
 @pytest.mark.parametrize("data", [b"", b" \r\n"])

@@ -36,7 +36,7 @@ def convert_key(value: Any) -> str | bytes | None:
 def convert_keys(value: Any) -> tuple[str | bytes, ...]:
     """A list of older keys; None: an empty one.
 
-    None of them may have leaked: a session that opens with one is reissued with the current key, a forged one too.
+    None of them may have leaked: a session that one verifies is reissued with the current key, a forged one too.
     """
     if value is None:
         return ()

@@ -85,7 +85,7 @@ class Settings(Mapping[str, Any]):
         ``APPLICATION_ROOT``
     :ivar cookie_warn_bytes: the size of a cookie (name and value) up to which no warning is logged
     :ivar key_ring: the current key, which signs, then the fallbacks, which only verify; empty without ``SECRET_KEY``.
-        What a fallback opens is reissued with the current key, so a leaked key must not be one.
+        What a fallback verifies is reissued with the current key, so a leaked key must not be one.
     :ivar lifetimes: the limits of permanent sessions and of all others
     :raises SettingsError: lists every problem with its cure
 
