@@ -548,7 +548,8 @@ def test_warns_of_server_name(name: str, caplog: pytest.LogCaptureFixture) -> No
     """SERVER_NAME widens the cookie to every subdomain: said once, when the middleware is made, with both cures."""
     site = Site({"SERVER_NAME": name})
     for _ in range(2):
-        assert site.visit(lambda s: s.update(n=s.get("n", 0) + 1)).attributes["domain"] == "shop.example.com"
+        answer = site.visit(lambda s: s.update(n=s.get("n", 0) + 1), HTTP_HOST="shop.example.com")
+        assert answer.attributes["domain"] == "shop.example.com"
     (warning,) = _warnings(caplog)
     assert warning.startswith(
         "SERVER_NAME gives the session cookie Domain=shop.example.com, so every subdomain gets it"

@@ -40,10 +40,10 @@ def find_candidates(interfaces: Interfaces, settings: Settings, text: str, named
     """Yield the name and value of each cookie that may be a session. A bare token gets the name in the settings."""
     name = settings["SESSION_COOKIE_NAME"]
     header = _LABEL.sub("", text, count=1).strip(" \t\r\n;")
-    if ";" not in header and "=" not in header.rstrip("="):
-        yield name, header
-        return
-    for found in [name] if named else _find_names(interfaces, settings, header):
+    is_bare = ";" not in header and "=" not in header.rstrip("=")
+    if is_bare:
+        header = f"{name}={header}"
+    for found in [name] if named or is_bare else _find_names(interfaces, settings, header):
         for token in find_values(header, found):
             yield found, token
 

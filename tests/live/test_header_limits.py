@@ -158,9 +158,8 @@ def get_status(directory: Path, lines: str, visit: Callable[[Visitor], int]) -> 
 @pytest.mark.parametrize(("lines", "status"), [("", 502), (NGINX_RESPONSE, 200)])
 def test_nginx_response(directory: Path, lines: str, status: int) -> None:
     """nginx answers 502 to a response with a large cookie; with the manual's line it passes."""
-    assert (
-        get_status(directory, lines, lambda visitor: visitor.post("/basket", {"item": make_noise(3800)}).code) == status
-    )
+    basket = {"item": make_noise(3800)}
+    assert get_status(directory, lines, lambda visitor: visitor.post("/basket", basket).code) == status
 
 
 @pytest.mark.parametrize(("lines", "status"), [("", 400), (NGINX_REQUEST, 200)])
