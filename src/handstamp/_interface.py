@@ -159,7 +159,8 @@ class SessionInterface(Generic[SessionT]):
         size = len(policy.name) + len(value)
         if size > settings.cookie_warn_bytes:  # at most what is allowed
             self._check_size(session, size)
-        if policy.secure or policy.domain is not None or policy.path != "/":
+        _, domain, path, _, secure, _, _ = policy
+        if domain is not None or path != "/" or (secure and request.environ.get("wsgi.url_scheme") == "http"):
             for message, *values in find_obstacles(policy, request.environ):
                 self._warn_once(message, *values)
         expires = self.get_expiration_time(settings, request, session)
