@@ -189,7 +189,7 @@ class SessionInterface(Generic[SessionT]):
         expires = self.get_expiration_time(settings, request, session)
         end, now = (None, 0) if expires is None else (int(expires.timestamp()), int(self.now()))
         attributes = self._format_attributes(settings, request, name)
-        if not attributes.startswith(ALWAYS_KEPT):
+        if not attributes.startswith(ALWAYS_KEPT.get(request.environ["wsgi.url_scheme"], ())):
             for message, *values in find_obstacles(attributes, request.environ):
                 self._warn_once(message, *values)
         self._write(response, name, format_cookie(name, value, attributes, end, now))

@@ -73,14 +73,16 @@ _CLAIMS = {
 
 def find_https_claim(environ: WSGIEnvironment) -> str | None:
     """Return the name of a header by which a proxy says that the browser came by https."""
+    if environ.keys().isdisjoint(_CLAIMS):  # takes a third of the time of the loop
+        return None
     for key, pattern in _CLAIMS.items():
         if key in environ and pattern.match(environ[key]):
             return key.removeprefix("HTTP_").replace("_", "-").title()
     return None
 
 
-#: Attributes with which every browser keeps a cookie and sends it back: the default over http.
-ALWAYS_KEPT = "; Path=/; HttpOnly"
+#: Attributes with which every browser keeps a cookie and sends it back, by the scheme of the request.
+ALWAYS_KEPT = {"http": ("; Path=/; HttpOnly",), "https": ("; Path=/; HttpOnly", "; Path=/; Secure; HttpOnly")}
 
 
 def find_obstacles(attributes: str, environ: WSGIEnvironment) -> Iterator[Notice]:
