@@ -15,6 +15,7 @@ from wsgiref.types import StartResponse
 from webob import Request
 
 from ._caching import Headers, add_private, add_vary, field_names, says_vary
+from ._hidden import discreet
 from ._interface import SessionInterface
 from ._session import SessionMixin
 from ._settings import Settings
@@ -69,6 +70,7 @@ class Exchange:
         self._exc_info = exc_info
         return self.write
 
+    @discreet
     def write(self, data: bytes) -> object:
         """Send the headers if they were not sent, then data; the write callable of PEP 3333."""
         if self._sent is None:
@@ -162,6 +164,10 @@ class _Body:
     def __next__(self) -> bytes:
         if self._chunks is not None:
             return next(self._chunks)
+        return self._take_first()
+
+    @discreet
+    def _take_first(self) -> bytes:
         chunks = iter(self._body)
         self._chunks = iter(())  # if the headers cannot be sent, nothing may follow
         chunk = next(chunks, _END)

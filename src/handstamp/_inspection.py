@@ -21,7 +21,7 @@ from ._cookies import find_values
 from ._loaded import CREATED
 from ._policy import CookiePolicy, find_problems
 from ._rejection import BadToken
-from ._settings import Settings
+from ._settings import DEFAULTS, Settings
 from ._signed import SecureCookieSessionInterface
 from ._tokens import MAX_PAYLOAD_BYTES, Codec, split_token
 from ._tracked import SecureCookieSession
@@ -83,7 +83,8 @@ def inspect_cookies(interfaces: Interfaces, settings: Settings, text: str, now: 
     if settings.key_ring:
         return _inspect_all(interfaces, settings, text, now, named)
     # With a key that nobody has everything is read, and nothing fits.
-    settings = Settings({**settings, "SECRET_KEY": secrets.token_bytes(), "SECRET_KEY_FALLBACKS": ()})
+    values = {key: settings[key] for key in DEFAULTS}
+    settings = Settings({**values, "SECRET_KEY": secrets.token_bytes(), "SECRET_KEY_FALLBACKS": ()})
     findings = _inspect_all(interfaces, settings, text, now, named)
     return [found._replace(reason=_WITHOUT_KEY.get(found.reason, found.reason)) for found in findings]
 

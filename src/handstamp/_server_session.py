@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from webob import Request
 
+from ._hidden import discreet
 from ._loaded import Loaded
 from ._session_id import SessionId, dump_owner, load_owner
 from ._settings import Settings
@@ -81,6 +82,7 @@ class ServerSideSession(SecureCookieSession):
     # -- what the application asks
 
     @property
+    @discreet
     def handle(self) -> str | None:
         """Names the session in a list of sessions, and may be shown; ``None`` before it is saved."""
         self._read()
@@ -88,18 +90,21 @@ class ServerSideSession(SecureCookieSession):
         return None if session_id is None else session_id.handle
 
     @property
+    @discreet
     def owner(self) -> Any:
         """Whose session it is: any value that a session can hold, such as a user's id; ``None``: nobody's."""
         self._read()
         return load_owner(self._owner)
 
     @owner.setter
+    @discreet
     def owner(self, value: Any) -> None:
         text = dump_owner(value)
         self._check_open()
         self._read()
         self._owner = text
 
+    @discreet
     def invalidate(self) -> None:
         """Drop the data, delete the record and the cookie. A change after this begins a new session."""
         super().invalidate()
@@ -117,6 +122,7 @@ class ServerSideSession(SecureCookieSession):
                 "the session store could not be read, so this session is empty and cannot be changed; the log says why"
             )
 
+    @discreet
     def pop(self, key: str, *default: Any) -> Any:
         """Remove a key and return its value, or the default if there is none."""
         self._check_open()  # else a sign-out by pop(key, None) would seem to work while the store is down

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
 from webob import Request, Response
 
 from ._caching import forbid_storing
+from ._hidden import discreet
 from ._rejection import BadToken
 from ._server_session import LoadedRecord, OnFailure, ServerSideSession
 from ._session_id import SessionId, dump_owner, is_handle, load_owner
@@ -85,6 +86,7 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[
 
     # -- all sessions
 
+    @discreet
     def sessions(self, owner: Any) -> list[SessionInfo]:
         """Return the sessions of an owner that have not ended, the last seen first.
 
@@ -96,6 +98,7 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[
         listed = [_make_info(handle, record) for handle, record in records.items() if now <= record.end]
         return sorted((info for info in listed if info is not None), key=attrgetter("seen"), reverse=True)
 
+    @discreet
     def end(self, handle: str) -> bool:
         """End a session, whoever owns it, and return whether there was one.
 
@@ -106,6 +109,7 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[
         """
         return is_handle(handle) and self.store.delete(handle)
 
+    @discreet
     def end_all(self, owner: Any, keep: ServerSideSession | None = None) -> int:
         """End the sessions of an owner, and return how many.
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pkgutil import resolve_name
 from wsgiref.types import WSGIApplication
 
+from .._hidden import discreet
 from .._interface import SessionInterface
 from .._middleware import SessionMiddleware
 from .._settings import Settings
 from ..exceptions import SettingsError
 
 
+@discreet
 def filter_app_factory(
     app: WSGIApplication,
     global_conf: Mapping[str, str] | None,
