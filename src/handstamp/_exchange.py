@@ -59,10 +59,14 @@ class Exchange:
     def start_response(self, status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
         """Hold the headers back. With ``exc_info``, replace those that are held, or pass them on if some were sent."""
         if self._headers is not None and exc_info is None:
+            del self, headers
             raise AssertionError("start_response was called a second time without exc_info (PEP 3333)")
         if self._sent is not None:
             try:
                 return self._send(status, self._repeat(headers, self._sent), exc_info)
+            except BaseException:
+                del self, headers
+                raise
             finally:
                 exc_info = None  # the traceback refers to this frame: a circle
         self._status = status
@@ -162,9 +166,11 @@ class _Body:
         return self
 
     def __next__(self) -> bytes:
-        if self._chunks is not None:
-            return next(self._chunks)
-        return self._take_first()
+        try:
+            return self._take_first() if self._chunks is None else next(self._chunks)
+        except BaseException:
+            del self
+            raise
 
     @discreet
     def _take_first(self) -> bytes:
@@ -187,6 +193,7 @@ class _Body:
             raise
         self._chunks = chain(first, self._chunks or ())
 
+    @discreet
     def close(self) -> None:
         """Close the application's body, once."""
         if not self._is_closed:

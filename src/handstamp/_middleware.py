@@ -57,7 +57,7 @@ class SessionMiddleware:
         key = self.environ_key
         # A retry or an error document may call down again with the same environ, once the first exchange is over.
         if key in environ and getattr(environ[key], "committed", True) is False:
-            del environ  # it holds the Cookie header
+            del self, environ, start_response  # they lead to the Cookie header
             raise SessionError(f"environ[{key!r}] holds an open session; give one of the two another environ_key")
         request = SessionRequest(environ)
         interface = self.session_interface
@@ -67,7 +67,7 @@ class SessionMiddleware:
                 session = interface.make_null_session(self.settings)
         except BaseException as error:
             empty_frames(error)
-            del environ, request
+            del self, environ, start_response, request, interface
             raise
         environ[key] = session
         exchange = Exchange(interface, self.settings, request, session, start_response)
@@ -76,5 +76,5 @@ class SessionMiddleware:
         except BaseException as error:
             exchange.abandon()
             empty_frames(error)
-            del environ, request, session, exchange
+            del self, environ, start_response, request, interface, session, exchange
             raise

@@ -48,6 +48,7 @@ class SessionMixin(MutableMapping[str, Any]):
             raise
 
     @permanent.setter
+    @discreet
     def permanent(self, value: bool) -> None:
         if value:
             self["_permanent"] = True

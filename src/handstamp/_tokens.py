@@ -21,7 +21,7 @@ from itsdangerous.signer import SigningAlgorithm
 from ._base64url import decode_standard, encode_standard, encode_urlsafe, split_alphabets, to_urlsafe
 from ._hidden import Hidden, discreet
 from ._rejection import BadToken
-from .exceptions import RejectReason
+from .exceptions import RejectReason, SettingsError
 
 #: Bytes of JSON, on reading and on writing: what a compressed token may expand to.
 MAX_PAYLOAD_BYTES = 256 * 1024
@@ -132,8 +132,17 @@ class _KeyedHMAC(SigningAlgorithm):
     """
 
     def __init__(self, key: SecretKey, salt: bytes, digest_method: Any, key_derivation: str) -> None:
-        signer = Signer(reveal_key(key), salt, key_derivation=key_derivation, digest_method=digest_method)
-        self._keyed = hmac.new(signer.derive_key(), digestmod=digest_method)
+        try:
+            signer = Signer(reveal_key(key), salt, key_derivation=key_derivation, digest_method=digest_method)
+            self._keyed = hmac.new(signer.derive_key(), digestmod=digest_method)
+            return
+        except (AttributeError, TypeError, ValueError) as error:
+            kind = type(error).__name__
+        # Out here, because the frames that the error has left hold the key.
+        raise SettingsError(
+            f"key_derivation: {key_derivation!r} with this digest_method gives no key ({kind}); use 'hmac' and a function"
+            " of hashlib"
+        )
 
     def get_signature(self, key: bytes, value: bytes) -> bytes:
         mac = self._keyed.copy()
