@@ -195,7 +195,6 @@ LOOKS: Sequence[Action] = (
     lambda session: VALUE in session, lambda session: session == DATA, lambda session: session != DATA,
     lambda session: session | DATA, lambda session: DATA | session,
     lambda session: list(session.items()), lambda session: list(session.values()), lambda session: list(session.keys()),
-    lambda session: VALUE in session.values(), lambda session: ("user", VALUE) in session.items(),
     attrgetter("permanent"), attrgetter("new"), attrgetter("created"),
 )  # fmt: skip
 
@@ -241,7 +240,7 @@ def _too_large(stage: Stage) -> None:
 
 
 def _unserializable(stage: Stage) -> None:
-    for value in (object(), [VALUE, {VALUE: object()}], VALUE + "\ud800", {1: VALUE}, float("nan")):
+    for value in (object(), [VALUE, {"inside": object()}], VALUE + "\ud800", {1: VALUE}, float("nan")):
         stage.visit(methodcaller("update", user=VALUE, more=value))
         stage.visit(methodcaller("update", user=VALUE, more=value), cookie="")
     stage.visit(lambda session: session["basket"].append(object()))
@@ -274,7 +273,9 @@ def _redis_is_down(stage: Stage) -> None:
 
 
 def _database_is_down(stage: Stage) -> None:
-    _store_is_down(stage, SQLAlchemyStore(sqlalchemy.create_engine("sqlite://")))  # without create_schema
+    engine = sqlalchemy.create_engine("sqlite://")
+    _store_is_down(stage, SQLAlchemyStore(engine))  # without create_schema
+    engine.dispose()
 
 
 def _readonly(stage: Stage) -> None:
@@ -397,7 +398,7 @@ def _hooks_fail(stage: Stage) -> None:
         stage.make(**{name: _fail})
         before = len(stage.errors)
         junk = cookie[:-4] + "AAAA"  # for those who are told of what was rejected
-        stage.visit(methodcaller("update", DATA, n=1), f"{cookie}; {junk}")
+        stage.visit(lambda session: (session.update(DATA, n=1), session.renew()), f"{cookie}; {junk}")
         assert len(stage.errors) > before, name
 
 
@@ -456,7 +457,7 @@ def _broken_wsgi(stage: Stage) -> None:
 
 
 def _payloads(stage: Stage) -> None:
-    for value in ({"user": VALUE, "more": object()}, {"user": VALUE + "\ud800"}, {VALUE: {1: VALUE}}):
+    for value in ({"user": VALUE, "more": object()}, {"user": VALUE + "\ud800"}, {"user": {1: VALUE}}):
         stage.catch(lambda value=value: payload.dumps(value))  # type: ignore[misc]
         stage.catch(lambda value=value: payload.fingerprint(value))  # type: ignore[misc]
     for text in (f'{{"user":"{VALUE}"', f'["{VALUE}"]', f'{{"user":{{"~date":"{VALUE}"}}}}', f'"{VALUE}\\ud800"'):
@@ -464,10 +465,7 @@ def _payloads(stage: Stage) -> None:
 
 
 class Situation(NamedTuple):
-    """What fails, in which kinds of sessions, and with what errors.
-
-    :ivar others: what else may come out
-    """
+    """What fails, in which kinds of sessions, and with what errors."""
 
     act: Callable[[Stage], None]
     errors: tuple[type[BaseException], ...]
@@ -523,3 +521,61 @@ def _list_errors(kind: type[SessionError]) -> Iterator[type[SessionError]]:
     yield kind
     for each in kind.__subclasses__():
         yield from _list_errors(each)
+
+
+# -- the readers themselves -------------------------------------------------------------------------------------------
+
+#: A frame of handstamp's that keeps what it should not.
+_PLANTED = """
+class Holder:
+    def __init__(self, value):
+        self.value = value
+
+def keep(value):
+    held = {"held": value}
+    inside = [Holder(value)]
+    raise ValueError("nothing is said")
+"""
+
+
+@pytest.mark.parametrize("reader", trackers.READERS)
+@pytest.mark.parametrize("chained", [False, True])
+def test_a_leak_is_found(chained: bool, reader: str) -> None:
+    """Each reader shows what a frame of handstamp's keeps, that of an error behind the error too."""
+    room: dict[str, Any] = {"__name__": "handstamp._planted"}
+    exec(_PLANTED, room)
+    stage = Stage("signed", trackers.READERS[reader])
+
+    def fail() -> None:
+        try:
+            room["keep"](VALUE)
+        except ValueError as error:
+            if not chained:
+                raise
+            raise StoreError("nothing is said") from error
+
+    stage.catch(fail)
+    assert stage.find_leaks() == {VALUE}
+
+
+def test_frames_of_the_application_are_left_alone() -> None:
+    """What an application keeps in its frames, hooks of an interface included, stays there for its debugger."""
+
+    def validate_session(self: Any, settings: Settings, session: Any) -> bool:
+        note = "of the application"
+        raise OSError(len(note))
+
+    stage = Stage("signed", str)
+    cookie = stage.make_cookie()
+    stage.make(validate_session=validate_session)
+    stage.visit(dict, cookie)
+    frames = {frame.f_code.co_name: frame.f_locals for frame in trackers.list_frames(stage.errors[-1])}
+    assert frames["validate_session"]["note"] == "of the application"
+
+
+def test_every_line_stays() -> None:
+    """The traceback has all its lines: only the values are gone."""
+    stage = Stage("signed", str)
+    stage.visit(_fill)
+    names = {frame.f_code.co_name for frame in trackers.list_frames(stage.errors[-1])}
+    assert {"__call__", "answer", "send_headers", "save_session", "set_cookie"} <= names

@@ -5,13 +5,13 @@ They are given the frames of one package only: what an application keeps in its 
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -19,12 +19,13 @@ import elasticapm
 import rollbar
 import sentry_sdk
 from elasticapm.transport.base import Transport as ElasticTransport
-from rich.console import Console
 from rich.traceback import Traceback
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport as SentryTransport
 from werkzeug.debug.repr import DebugReprGenerator
 from werkzeug.debug.tbtools import DebugTraceback
+
+from handstamp import SessionError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Pyramid imports pkg_resources, which is deprecated
@@ -95,12 +96,21 @@ class _Kept(SentryTransport):
 
 def read_sentry(error: BaseException) -> str:
     """Return what Sentry's SDK sends."""
-    transport = _Kept()
-    client = sentry_sdk.Client(dsn="http://key@127.0.0.1:1/1", transport=transport, default_integrations=False)
+    _SENTRY.events.clear()
     with sentry_sdk.isolation_scope() as scope:
-        scope.set_client(client)
+        scope.set_client(_make_sentry())
         scope.capture_exception(error)
-    return json.dumps(transport.events, default=repr)
+    assert _SENTRY.events
+    return json.dumps(_SENTRY.events, default=repr)
+
+
+_SENTRY = _Kept()
+
+
+@cache
+def _make_sentry() -> sentry_sdk.Client:
+    options: dict[str, Any] = {"default_integrations": False, "auto_enabling_integrations": False}
+    return sentry_sdk.Client(dsn="http://key@127.0.0.1:1/1", transport=_SENTRY, **options)
 
 
 def read_rollbar(error: BaseException) -> str:
@@ -131,7 +141,15 @@ class KeptByElastic(ElasticTransport):  # type: ignore[misc]  # it has no types
 
 def read_elastic(error: BaseException) -> str:
     """Return what Elastic's agent sends."""
-    client = elasticapm.Client(
+    KeptByElastic.events.clear()
+    _make_elastic().capture_exception(exc_info=(type(error), error, error.__traceback__))
+    assert KeptByElastic.events
+    return json.dumps(KeptByElastic.events, default=repr)
+
+
+@cache
+def _make_elastic() -> elasticapm.Client:
+    return elasticapm.Client(
         service_name="shop",
         transport_class=f"{__name__}.KeptByElastic",
         metrics_interval="0ms",
@@ -139,11 +157,6 @@ def read_elastic(error: BaseException) -> str:
         cloud_provider=False,
         local_var_max_length=9999,
     )
-    KeptByElastic.events.clear()
-    client.capture_exception(exc_info=(type(error), error, error.__traceback__))
-    client.close()
-    assert KeptByElastic.events
-    return json.dumps(KeptByElastic.events, default=repr)
 
 
 # -- debuggers --------------------------------------------------------------------------------------------------------
@@ -170,14 +183,11 @@ def _dump(generator: Callable[[], Any], frames: list[FrameType]) -> str:
 
 
 def read_rich(error: BaseException) -> str:
-    """Return a traceback of rich, with locals."""
-    console = Console(file=io.StringIO(), width=1000)
-    shown = Traceback.from_exception(
-        type(error), error, error.__traceback__, show_locals=True, locals_max_length=None, locals_max_string=None
-    )
-    console.print(shown)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+    """Return the locals in a traceback of rich; to colour its source lines would take a minute in all."""
+    whole: dict[str, Any] = {"locals_max_length": None, "locals_max_string": None}
+    trace = Traceback.extract(type(error), error, error.__traceback__, show_locals=True, **whole)
+    nodes = [node for stack in trace.stacks for frame in stack.frames for node in (frame.locals or {}).values()]
+    return "".join([str(stack.exc_value) for stack in trace.stacks] + [node.render() for node in nodes])
 
 
 def read_standard_library(error: BaseException) -> str:
@@ -202,8 +212,12 @@ def dump_json(value: object) -> str:
 
 
 def read_deeply(error: BaseException) -> str:
-    """Return whatever can be reached from the locals through items, attributes and slots."""
-    return "".join(walk(value) for frame in list_frames(error) for value in frame.f_locals.values())
+    """Return whatever can be reached from the locals through items, attributes and slots.
+
+    Frames of collections.abc are left out: they hold views (``session.items()``), which nobody else looks into.
+    """
+    frames = [frame for frame in list_frames(error) if frame.f_globals["__name__"] != "collections.abc"]
+    return "".join(walk(value) for frame in frames for value in frame.f_locals.values())
 
 
 def walk(value: object) -> str:
@@ -222,11 +236,14 @@ def _list_inside(value: object) -> list[object]:
         return []
     inside: list[object] = list(getattr(value, "__dict__", {}).values())
     names = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-    inside += [getattr(value, name) for name in names if name not in {"__dict__", "__weakref__"} and hasattr(value, name)]
-    if isinstance(value, Mapping):
-        inside += [*value.keys(), *value.values()]
-    elif isinstance(value, list | tuple | set | frozenset):
-        inside += value
+    inside += [
+        getattr(value, name) for name in names if name not in {"__dict__", "__weakref__"} and hasattr(value, name)
+    ]
+    with suppress(SessionError):  # a session that can no longer be loaded
+        if isinstance(value, Mapping):
+            inside += [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple | set | frozenset):
+            inside += value
     return inside
 
 
