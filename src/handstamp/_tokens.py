@@ -140,8 +140,8 @@ class _KeyedHMAC(SigningAlgorithm):
             kind = type(error).__name__
         # Out here, because the frames that the error has left hold the key.
         raise SettingsError(
-            f"key_derivation: {key_derivation!r} with this digest_method gives no key ({kind}); use 'hmac' and a function"
-            " of hashlib"
+            f"key_derivation: {key_derivation!r} with this digest_method gives no key ({kind}); use 'hmac' and a"
+            " function of hashlib"
         )
 
     def get_signature(self, key: bytes, value: bytes) -> bytes:

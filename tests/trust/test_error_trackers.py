@@ -13,11 +13,18 @@ from operator import attrgetter, itemgetter, methodcaller
 from typing import Any, NamedTuple
 
 import pytest
+from helpers import make_environ
+from missing import need
+from webob import Response
+
+need("sentry_sdk", "rollbar", "elasticapm", "rich", "werkzeug", "pyramid_debugtoolbar", "cryptography")
+need("redis", "sqlalchemy")
+
 import redis
 import sqlalchemy
 import trackers
-from helpers import make_environ
-from webob import Response
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from handstamp import (
     CookieTooLarge,
@@ -269,7 +276,7 @@ def _store_is_down(stage: Stage, store: Any) -> None:
 
 
 def _redis_is_down(stage: Stage) -> None:
-    _store_is_down(stage, RedisStore(redis.Redis(port=1, retry=None)))
+    _store_is_down(stage, RedisStore(redis.Redis(port=1, retry=Retry(NoBackoff(), 0))))
 
 
 def _database_is_down(stage: Stage) -> None:

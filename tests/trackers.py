@@ -21,6 +21,7 @@ import sentry_sdk
 from elasticapm.transport.base import Transport as ElasticTransport
 from rich.traceback import Traceback
 from sentry_sdk.envelope import Envelope
+from sentry_sdk.scrubber import EventScrubber
 from sentry_sdk.transport import Transport as SentryTransport
 from werkzeug.debug.repr import DebugReprGenerator
 from werkzeug.debug.tbtools import DebugTraceback
@@ -109,7 +110,9 @@ _SENTRY = _Kept()
 
 @cache
 def _make_sentry() -> sentry_sdk.Client:
-    options: dict[str, Any] = {"default_integrations": False, "auto_enabling_integrations": False}
+    # It leaves out what is called session or token, wherever it finds it; others do not.
+    nothing = EventScrubber(denylist=[], pii_denylist=[])
+    options: dict[str, Any] = {"default_integrations": False, "event_scrubber": nothing}
     return sentry_sdk.Client(dsn="http://key@127.0.0.1:1/1", transport=_SENTRY, **options)
 
 
@@ -118,7 +121,7 @@ def read_rollbar(error: BaseException) -> str:
     sent: list[Any] = []
     before = rollbar.send_payload
     rollbar.init("x" * 32, "production", handler="blocking")
-    rollbar.send_payload = lambda payload, token: sent.append(payload)
+    rollbar.send_payload = lambda payload, access_token: sent.append(payload)
     try:
         rollbar.report_exc_info((type(error), error, error.__traceback__))
     finally:
@@ -127,7 +130,7 @@ def read_rollbar(error: BaseException) -> str:
     return json.dumps(sent, default=repr)
 
 
-class KeptByElastic(ElasticTransport):  # type: ignore[misc]  # it has no types
+class KeptByElastic(ElasticTransport):
     """Keep events."""
 
     events: list[Any] = []  # noqa: RUF012  # the client makes its transport itself
@@ -148,7 +151,7 @@ def read_elastic(error: BaseException) -> str:
 
 
 @cache
-def _make_elastic() -> elasticapm.Client:
+def _make_elastic() -> Any:
     return elasticapm.Client(
         service_name="shop",
         transport_class=f"{__name__}.KeptByElastic",
@@ -235,10 +238,8 @@ def _list_inside(value: object) -> list[object]:
     if isinstance(value, str | bytes | int | type | type(sys)):
         return []
     inside: list[object] = list(getattr(value, "__dict__", {}).values())
-    names = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-    inside += [
-        getattr(value, name) for name in names if name not in {"__dict__", "__weakref__"} and hasattr(value, name)
-    ]
+    names = {name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())}
+    inside += [getattr(value, name) for name in names - {"__dict__", "__weakref__"} if hasattr(value, name)]
     with suppress(SessionError):  # a session that can no longer be loaded
         if isinstance(value, Mapping):
             inside += [*value.keys(), *value.values()]
