@@ -5,7 +5,8 @@ from __future__ import annotations
 import configparser
 import copy
 import os
-from collections.abc import Callable, Mapping
+import pickle
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Sized
 from datetime import timedelta
 from decimal import Decimal
 from types import MappingProxyType
@@ -64,7 +65,9 @@ DEFAULTS = {
 
 def test_defaults() -> None:
     """Without a word every key has its default, and there are no others."""
-    assert dict(Settings({})) == DEFAULTS
+    settings = Settings({})
+    assert {key: settings[key] for key in DEFAULTS} == DEFAULTS
+    assert settings.list_foreign() == []
 
 
 @pytest.mark.parametrize(
@@ -521,18 +524,59 @@ def test_never_is_not_always(interval: Any, due: bool) -> None:
 )
 def test_key_ring(values: dict[str, Any], ring: tuple[str | bytes, ...]) -> None:
     """The current key comes first, then the fallbacks as they were given, which are worth nothing alone."""
-    assert Settings(values).key_ring == ring
+    assert tuple(key.reveal() for key in Settings(values).key_ring) == ring
 
 
-# -- a frozen mapping -------------------------------------------------------------------------------------------------
+# -- frozen, and no mapping -------------------------------------------------------------------------------------------
 
 
-def test_mapping() -> None:
-    """Settings are a mapping of our keys, then the foreign ones."""
+def test_answers() -> None:
+    """Settings answer for our keys and for foreign ones: by brackets, by get, and by in."""
     settings = Settings({"OTHER": 1, "SESSION_COOKIE_NAME": "id"})
-    assert list(settings) == [*DEFAULTS, "OTHER"]
-    assert len(settings) == len(DEFAULTS) + 1
-    assert settings.get("MISSING") is None
+    assert (settings["OTHER"], settings.get("OTHER"), "OTHER" in settings) == (1, 1, True)
+    assert (settings["SERVER_NAME"], settings.get("SERVER_NAME", 5), "SERVER_NAME" in settings) == (None, None, True)
+    assert (settings.get("MISSING"), settings.get("MISSING", 5), "MISSING" in settings) == (None, 5, False)
+    with pytest.raises(KeyError):
+        settings["MISSING"]
+
+
+@pytest.mark.parametrize(
+    "walk",
+    [
+        iter,
+        list,
+        dict,
+        len,
+        reversed,
+        lambda settings: {**settings},
+        lambda settings: dict(**settings),
+        lambda settings: {} | settings,
+        {}.update,
+        lambda settings: [*settings],
+        lambda settings: next(zip(settings, strict=True)),
+        pickle.dumps,
+    ],
+)
+def test_no_mapping(walk: Callable[[Any], object]) -> None:
+    """They cannot be walked, unpacked, merged or pickled."""
+    with pytest.raises(TypeError):
+        walk(Settings({"SECRET_KEY": KEY}))
+
+
+@pytest.mark.parametrize("kind", [Mapping, Iterable, Collection, Sequence, Sized])
+def test_no_container(kind: Any) -> None:
+    """They are of no abstract class that a walk could look for."""
+    assert not isinstance(Settings({}), kind)
+
+
+def test_equal_to_settings_alone() -> None:
+    """They equal no dict of the same values."""
+    assert Settings({}) != DEFAULTS
+
+
+def test_foreign_keys_are_listed() -> None:
+    """The names of foreign keys can be listed, without their values."""
+    assert Settings({"OTHER": 1, "SECRET_KEY": KEY, "another": 2}).list_foreign() == ["OTHER", "another"]
 
 
 def test_frozen() -> None:
@@ -548,7 +592,7 @@ def test_frozen() -> None:
         del settings.lifetimes
     with pytest.raises(AttributeError, match="frozen"):
         settings.new = 1
-    assert dict(settings) == DEFAULTS
+    assert {key: settings[key] for key in DEFAULTS} == DEFAULTS
 
 
 def test_the_dict_behind_may_change() -> None:
@@ -779,7 +823,7 @@ def test_prefix() -> None:
     environ = {"CLUB_SECRET_KEY": KEY, "SECRET_KEY": OTHER, "CLUB_MOTTO": "stamp", "MYCLUB_A": "1", "PATH": "/bin"}
     settings = Settings.from_strings(environ, "CLUB_")
     assert settings["SECRET_KEY"] == KEY
-    assert set(settings) - set(DEFAULTS) == {"MOTTO"}
+    assert settings.list_foreign() == ["MOTTO"]
 
 
 def test_prefix_of_an_ini_file() -> None:

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from secrets import token_bytes
 
 from ._base64url import decode_standard, encode_urlsafe, split_alphabets
+from ._hidden import discreet
 from ._rejection import BadToken
-from ._tokens import Unsealed
+from ._tokens import SecretKey, Unsealed, reveal_key
 from .exceptions import RejectReason, SettingsError
 
 try:
@@ -41,7 +42,8 @@ class EncryptingCodec:
     :param salt: the purpose; a token that was made for another purpose is rejected
     """
 
-    def __init__(self, keys: Sequence[str | bytes], salt: bytes) -> None:
+    @discreet
+    def __init__(self, keys: Sequence[SecretKey], salt: bytes) -> None:
         self._salt = salt
         self._ciphers = [AESGCMSIV(_derive_key(key, salt)) for key in keys]
 
@@ -103,7 +105,8 @@ def _decode(token: str) -> bytes:
     return sealed
 
 
-def _derive_key(key: str | bytes, salt: bytes) -> bytes:
+def _derive_key(key: SecretKey, salt: bytes) -> bytes:
     """Derive a key with HKDF-SHA256 (RFC 5869)."""
-    secret = key.encode() if isinstance(key, str) else key
+    secret = reveal_key(key)
+    secret = secret.encode() if isinstance(secret, str) else secret
     return HKDF(SHA256(), _KEY_BYTES, salt=None, info=salt).derive(secret)

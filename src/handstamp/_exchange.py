@@ -15,6 +15,7 @@ from wsgiref.types import StartResponse
 from webob import Request
 
 from ._caching import Headers, add_private, add_vary, field_names, says_vary
+from ._hidden import discreet
 from ._interface import SessionInterface
 from ._session import SessionMixin
 from ._settings import Settings
@@ -58,10 +59,14 @@ class Exchange:
     def start_response(self, status: str, headers: Headers, exc_info: ExcInfo | None = None) -> Write:
         """Hold the headers back. With ``exc_info``, replace those that are held, or pass them on if some were sent."""
         if self._headers is not None and exc_info is None:
+            del self, headers
             raise AssertionError("start_response was called a second time without exc_info (PEP 3333)")
         if self._sent is not None:
             try:
                 return self._send(status, self._repeat(headers, self._sent), exc_info)
+            except BaseException:
+                del self, headers
+                raise
             finally:
                 exc_info = None  # the traceback refers to this frame: a circle
         self._status = status
@@ -69,6 +74,7 @@ class Exchange:
         self._exc_info = exc_info
         return self.write
 
+    @discreet
     def write(self, data: bytes) -> object:
         """Send the headers if they were not sent, then data; the write callable of PEP 3333."""
         if self._sent is None:
@@ -160,8 +166,14 @@ class _Body:
         return self
 
     def __next__(self) -> bytes:
-        if self._chunks is not None:
-            return next(self._chunks)
+        try:
+            return self._take_first() if self._chunks is None else next(self._chunks)
+        except BaseException:
+            del self
+            raise
+
+    @discreet
+    def _take_first(self) -> bytes:
         chunks = iter(self._body)
         self._chunks = iter(())  # if the headers cannot be sent, nothing may follow
         chunk = next(chunks, _END)
@@ -181,6 +193,7 @@ class _Body:
             raise
         self._chunks = chain(first, self._chunks or ())
 
+    @discreet
     def close(self) -> None:
         """Close the application's body, once."""
         if not self._is_closed:

@@ -20,7 +20,7 @@ from ._candidates import Interface, Interfaces, find_candidates, find_interface,
 from ._loaded import CREATED, Loaded
 from ._rejection import BadToken
 from ._session_id import SessionId
-from ._settings import Settings
+from ._settings import DEFAULTS, Settings
 from ._signed import SecureCookieSessionInterface
 from ._tokens import MAX_PAYLOAD_BYTES, Codec
 from ._tracked import SecureCookieSession
@@ -92,7 +92,8 @@ def inspect_cookies(interfaces: Interfaces, settings: Settings, text: str, now: 
     if settings.key_ring:
         return _inspect_all(interfaces, settings, text, now, named)
     # A random key fits no token, and everything is read.
-    settings = Settings({**settings, "SECRET_KEY": secrets.token_bytes(), "SECRET_KEY_FALLBACKS": ()})
+    values = {key: settings[key] for key in DEFAULTS}
+    settings = Settings({**values, "SECRET_KEY": secrets.token_bytes(), "SECRET_KEY_FALLBACKS": ()})
     findings = _inspect_all(interfaces, settings, text, now, named)
     return [found._replace(reason=_WITHOUT_KEY.get(found.reason, found.reason)) for found in findings]
 

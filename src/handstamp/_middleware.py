@@ -7,6 +7,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from ._exchange import Exchange
+from ._hidden import discreet, empty_frames
 from ._interface import SessionInterface, logger
 from ._keys import NEW_KEY
 from ._settings import Settings, SettingsDict
@@ -33,10 +34,11 @@ class SessionMiddleware:
     >>> app = SessionMiddleware(app, {"SECRET_KEY": "the key of an example"})
     """
 
+    @discreet
     def __init__(
         self,
         app: WSGIApplication,
-        settings: SettingsDict | Mapping[str, Any] | None = None,
+        settings: SettingsDict | Mapping[str, Any] | Settings | None = None,
         *,
         session_interface: SessionInterface[Any] | None = None,
         environ_key: str = "session",
@@ -56,16 +58,24 @@ class SessionMiddleware:
         key = self.environ_key
         # A retry or an error document may call down again with the same environ, once the first exchange is over.
         if key in environ and getattr(environ[key], "committed", True) is False:
+            del self, environ, start_response  # they lead to the Cookie header
             raise SessionError(f"environ[{key!r}] holds an open session; give one of the two another environ_key")
         request = SessionRequest(environ)
         interface = self.session_interface
-        session = interface.open_session(self.settings, request)
-        if session is None:
-            session = interface.make_null_session(self.settings)
+        try:
+            session = interface.open_session(self.settings, request)
+            if session is None:
+                session = interface.make_null_session(self.settings)
+        except BaseException as error:
+            empty_frames(error)
+            del self, environ, start_response, request, interface
+            raise
         environ[key] = session
         exchange = Exchange(interface, self.settings, request, session, start_response)
         try:
             return exchange.answer(self.app(environ, exchange.start_response))
-        except BaseException:
+        except BaseException as error:
             exchange.abandon()
+            empty_frames(error)
+            del self, environ, start_response, request, interface, session, exchange
             raise

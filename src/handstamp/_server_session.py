@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from webob import Request
 
+from ._hidden import discreet
 from ._loaded import Loaded
 from ._session_id import SessionId, dump_owner, load_owner
 from ._settings import Settings
@@ -92,6 +93,7 @@ class ServerSideSession(SecureCookieSession):
     # -- what the application asks
 
     @property
+    @discreet
     def handle(self) -> str | None:
         """Identifies the session in a list of sessions, and is not confidential; ``None`` before it is saved."""
         self._read()
@@ -99,12 +101,14 @@ class ServerSideSession(SecureCookieSession):
         return None if session_id is None else session_id.handle
 
     @property
+    @discreet
     def owner(self) -> Any:
         """The owner, such as a user's id; any value that a session can hold; ``None`` if there is no owner."""
         self._read()
         return load_owner(self._owner)
 
     @owner.setter
+    @discreet
     def owner(self, value: Any) -> None:
         text = dump_owner(value)
         self._check_changeable()
@@ -112,6 +116,7 @@ class ServerSideSession(SecureCookieSession):
         self._owner = text
         self._emptied = self._emptied and not text  # a session may hold an owner and nothing else
 
+    @discreet
     def invalidate(self) -> None:
         """Drop the data, and delete the record and the cookie. A change after this begins a new session."""
         super().invalidate()
@@ -130,6 +135,7 @@ class ServerSideSession(SecureCookieSession):
                 " the reason"
             )
 
+    @discreet
     def pop(self, key: str, *default: Any) -> Any:
         """Remove a key and return its value, or the default if there is none."""
         self._check_changeable()  # otherwise a sign-out by pop(key, None) would seem to work while the store is down

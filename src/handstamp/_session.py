@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import datetime
 from typing import Any, NoReturn
 
+from ._hidden import discreet
 from ._keys import NEW_KEY
-from ._settings import find_lookalike
+from ._settings import Settings, find_lookalike
 from .exceptions import SessionUnavailable
 
 
@@ -42,9 +43,14 @@ class SessionMixin(MutableMapping[str, Any]):
     @property
     def permanent(self) -> bool:
         """Whether the cookie outlives the browser; stored under the key ``_permanent``."""
-        return bool(self.get("_permanent", False))
+        try:
+            return bool(self.get("_permanent", False))
+        except BaseException:
+            del self
+            raise
 
     @permanent.setter
+    @discreet
     def permanent(self, value: bool) -> None:
         if value:
             self["_permanent"] = True
@@ -56,6 +62,7 @@ class SessionMixin(MutableMapping[str, Any]):
         """When the session was created, in UTC; ``None`` if that is not known."""
         return None
 
+    @discreet
     def copy(self) -> dict[str, Any]:
         """Return the data as a dict.
 
@@ -66,11 +73,17 @@ class SessionMixin(MutableMapping[str, Any]):
 
     # Both take a dict and nothing else, as dict does: Session(dict, SessionMixin) inherits from both.
 
+    @discreet
     def __or__(self, other: dict[str, Any]) -> dict[str, Any]:
         return dict(self) | dict(other) if isinstance(other, Mapping) else NotImplemented
 
+    @discreet
     def __ror__(self, other: dict[str, Any]) -> dict[str, Any]:
         return dict(other) | dict(self) if isinstance(other, Mapping) else NotImplemented
+
+    def __sentry_repr__(self) -> str:
+        """Return what Sentry shows: without this it would show the data."""
+        return f"<{type(self).__name__}>"
 
     def renew(self) -> None:
         """Give the session a new token and keep its data. Call it when a user signs in (ASVS 7.2.4).
@@ -116,8 +129,9 @@ class NullSession(SessionMixin):
     modified = False
     accessed = False
 
-    def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
-        self._settings = settings or {}
+    def __init__(self, settings: Settings | Mapping[str, Any] | None = None) -> None:
+        # The keys alone: their values may be secrets.
+        self._settings = settings if isinstance(settings, Settings) else tuple(settings or ())
 
     def __getitem__(self, key: str) -> Any:
         raise KeyError(key)
@@ -135,17 +149,20 @@ class NullSession(SessionMixin):
         raise SessionUnavailable(f"there is no session: SECRET_KEY is not set{self._name_lookalike()}; {NEW_KEY}")
 
     def _name_lookalike(self) -> str:
-        foreign = {str(key).upper(): key for key in self._settings if key != "SECRET_KEY"}
+        keys = self._settings.list_foreign() if isinstance(self._settings, Settings) else self._settings
+        foreign = {str(key).upper(): key for key in keys if key != "SECRET_KEY"}
         found = find_lookalike("SECRET_KEY", (key for key in foreign if "FALLBACK" not in key), 0.6)
         return "" if found is None else f" (the settings have {foreign[found]!r}; rename it)"
 
+    @discreet
     def __setitem__(self, key: str, value: Any) -> NoReturn:
         self._reject_change()
 
     def __delitem__(self, key: str) -> NoReturn:
         self._reject_change()
 
-    def __ior__(self, other: Any) -> NoReturn:  # type: ignore[misc]  # unlike __or__, it is a change
+    @discreet
+    def __ior__(self, other: Any) -> NoReturn:
         self._reject_change()
 
     # The mixins would change nothing where there is nothing to change: a sign-out must not seem to work.
@@ -154,6 +171,7 @@ class NullSession(SessionMixin):
         """Raise :exc:`SessionUnavailable`."""
         self._reject_change()
 
+    @discreet
     def pop(self, key: str, *default: Any) -> NoReturn:
         """Raise :exc:`SessionUnavailable`."""
         self._reject_change()
@@ -162,10 +180,12 @@ class NullSession(SessionMixin):
         """Raise :exc:`SessionUnavailable`."""
         self._reject_change()
 
+    @discreet
     def setdefault(self, key: str, default: Any = None) -> NoReturn:
         """Raise :exc:`SessionUnavailable`."""
         self._reject_change()
 
+    @discreet
     def update(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raise :exc:`SessionUnavailable`."""
         self._reject_change()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any, Protocol, Self
+from typing import Any, NoReturn, Protocol, Self
 
 from ._cookies import MAX_COOKIE_BYTES
+from ._hidden import Hidden, discreet
 from ._keys import convert_key, convert_keys
 from ._lifetimes import Lifetimes, Limits, default_reissue_after
 from ._policy import COOKIE_RULES, CookiePolicy, CookieSettings, Problem, find_problems, resolve_policy
@@ -75,16 +76,20 @@ DEFAULTS: Mapping[str, Any] = {key: rule.default for key, rule in _RULES.items()
 _SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS")
 
 
-class Settings(Mapping[str, Any]):
-    """A settings dict, checked and converted. It is frozen, and its repr shows no key.
+class Settings:
+    """A settings dict, checked and converted. It is frozen, and shows no key.
+
+    It answers ``settings[key]``, ``settings.get(key)`` and ``key in settings``, but it is no mapping: error trackers
+    look into each mapping that they find, and ``{**mine, **settings}`` would put every default over what is mine.
 
     Lifetimes are timedeltas of whole seconds, and ``SECRET_KEY_FALLBACKS`` is a tuple. All other values are as given.
 
-    :param values: keys of the table in the README, and any others, which stay readable
+    :param values: keys of the table in the README, and any others, which stay readable; or ready settings
     :ivar cookie_policy: the cookie's name and attributes, Domain and Path after their fallbacks to ``SERVER_NAME`` and
         ``APPLICATION_ROOT``
     :ivar cookie_warn_bytes: the size of a cookie (name and value) up to which no warning is logged
-    :ivar key_ring: the current key, which signs, then the fallbacks, which only verify; empty without ``SECRET_KEY``.
+    :ivar key_ring: the current key, which signs, then the fallbacks, which only verify, all of them hidden; empty
+        without ``SECRET_KEY``.
         What a fallback verifies is reissued with the current key, so a leaked key must not be one.
     :ivar lifetimes: the limits of permanent sessions and of all others
     :raises SettingsError: lists every problem with its cure
@@ -97,13 +102,16 @@ class Settings(Mapping[str, Any]):
     __slots__ = ("_hash", "_values", "cookie_policy", "cookie_warn_bytes", "key_ring", "lifetimes")
 
     _hash: int
-    _values: dict[str, Any]
+    _values: Hidden[dict[str, Any]]
     cookie_policy: CookiePolicy
     cookie_warn_bytes: int
-    key_ring: tuple[str | bytes, ...]
+    key_ring: tuple[Hidden[str | bytes], ...]
     lifetimes: Lifetimes
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    @discreet
+    def __init__(self, values: Mapping[str, Any] | Settings) -> None:
+        if isinstance(values, Settings):
+            values = {key: values[key] for key in (*_RULES, *values.list_foreign())}
         converted, problems = _convert_values(values)
         self._freeze(converted)
         # A setting that failed its own check has its default value here; the problems of that default are skipped.
@@ -115,7 +123,7 @@ class Settings(Mapping[str, Any]):
 
     def _freeze(self, values: dict[str, Any]) -> None:
         derived = {
-            "_values": values,
+            "_values": Hidden(values),
             "_hash": hash(tuple(values[key] for key in _RULES)),
             "cookie_policy": resolve_policy(values),
             "cookie_warn_bytes": values["SESSION_COOKIE_WARN_BYTES"] or MAX_COOKIE_BYTES,
@@ -126,6 +134,7 @@ class Settings(Mapping[str, Any]):
             object.__setattr__(self, name, value)
 
     @classmethod
+    @discreet
     def from_strings(cls, values: Mapping[str, str], prefix: str = "") -> Self:
         """Read a section of an ini file or an environment, with the same checks.
 
@@ -151,14 +160,24 @@ class Settings(Mapping[str, Any]):
         """
         return self.lifetimes.permanent if data.get("_permanent") else self.lifetimes.other
 
+    def list_foreign(self) -> list[str]:
+        """Return the keys that are not in the table, without their values."""
+        return [key for key in self._values.reveal() if key not in _RULES]
+
     def __getitem__(self, key: str) -> Any:
-        return self._values[key]
+        return self._values.reveal()[key]
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of a key, or the default."""
+        return self._values.reveal().get(key, default)
 
-    def __len__(self) -> int:
-        return len(self._values)
+    def __contains__(self, key: object) -> bool:
+        return key in self._values.reveal()
+
+    __iter__ = None  # else Python would try settings[0]
+
+    def __eq__(self, other: object) -> bool:
+        return self._values.reveal() == other._values.reveal() if isinstance(other, Settings) else NotImplemented
 
     def __hash__(self) -> int:
         return self._hash
@@ -168,6 +187,11 @@ class Settings(Mapping[str, Any]):
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"Settings are frozen; make new ones to change {name!r}")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("Settings hold keys, so they are not serialized; make them anew from your settings dict")
+
+    # They are frozen, so a copy is the same. Error trackers copy what they find.
 
     def __copy__(self) -> Self:
         return self
@@ -238,9 +262,9 @@ def _find_interval_problems(settings: Settings) -> Iterator[Problem]:
 # -- what is derived --------------------------------------------------------------------------------------------------
 
 
-def _resolve_keys(values: Mapping[str, Any]) -> tuple[str | bytes, ...]:
+def _resolve_keys(values: Mapping[str, Any]) -> tuple[Hidden[str | bytes], ...]:
     key = values["SECRET_KEY"]
-    return () if key is None else (key, *values["SECRET_KEY_FALLBACKS"])
+    return () if key is None else tuple(map(Hidden, (key, *values["SECRET_KEY_FALLBACKS"])))
 
 
 def _resolve_lifetimes(values: Mapping[str, Any]) -> Lifetimes:

@@ -19,8 +19,9 @@ from itsdangerous.encoding import int_to_bytes
 from itsdangerous.signer import SigningAlgorithm
 
 from ._base64url import decode_standard, encode_standard, encode_urlsafe, split_alphabets, to_urlsafe
+from ._hidden import Hidden, discreet
 from ._rejection import BadToken
-from .exceptions import RejectReason
+from .exceptions import RejectReason, SettingsError
 
 #: Bytes of JSON, on reading and on writing: what a compressed token may expand to.
 MAX_PAYLOAD_BYTES = 256 * 1024
@@ -36,6 +37,9 @@ _MIN_PART_CHARACTERS = 2
 # Characters of a time: itsdangerous writes up to eight bytes.
 _MAX_TIME_CHARACTERS = 11
 
+
+#: A key as an application gives it, or hidden.
+SecretKey: TypeAlias = str | bytes | Hidden[str | bytes]
 
 #: What a token held: the packed payload, when it was issued (whole seconds since 1970), and the index of the key that
 #: fitted (0 is the current one, n the n-th fallback). A plain tuple: making a NamedTuple takes 0.39 us instead of 0.08.
@@ -81,7 +85,8 @@ class SigningCodec:
         salt: who has any text signed by the bare key can have that one too, so the keys are for nothing else.
     """
 
-    def __init__(self, keys: Sequence[str | bytes], salt: bytes, digest_method: Any, key_derivation: str) -> None:
+    @discreet
+    def __init__(self, keys: Sequence[SecretKey], salt: bytes, digest_method: Any, key_derivation: str) -> None:
         # One algorithm for each key: it is known which key fitted, and itsdangerous' order of keys (the oldest first,
         # the last one signs; the trap of CVE-2025-47278) does not matter.
         self._macs = [_KeyedHMAC(key, salt, digest_method, key_derivation) for key in keys]
@@ -128,14 +133,28 @@ class _KeyedHMAC(SigningAlgorithm):
     ``verify_signature`` is itsdangerous' own, in constant time. Because it compares text, it accepts one spelling.
     """
 
-    def __init__(self, key: str | bytes, salt: bytes, digest_method: Any, key_derivation: str) -> None:
-        signer = Signer(key, salt, key_derivation=key_derivation, digest_method=digest_method)
-        self._keyed = hmac.new(signer.derive_key(), digestmod=digest_method)
+    def __init__(self, key: SecretKey, salt: bytes, digest_method: Any, key_derivation: str) -> None:
+        try:
+            signer = Signer(reveal_key(key), salt, key_derivation=key_derivation, digest_method=digest_method)
+            self._keyed = hmac.new(signer.derive_key(), digestmod=digest_method)
+            return
+        except (AttributeError, TypeError, ValueError) as error:
+            kind = type(error).__name__
+        # Out here, because the frames that the error has left hold the key.
+        raise SettingsError(
+            f"key_derivation: {key_derivation!r} with this digest_method gives no key ({kind}); use 'hmac' and a"
+            " function of hashlib"
+        )
 
     def get_signature(self, key: bytes, value: bytes) -> bytes:
         mac = self._keyed.copy()
         mac.update(value)
         return encode_urlsafe(mac.digest())
+
+
+def reveal_key(key: SecretKey) -> str | bytes:
+    """Return a key that may be hidden."""
+    return key.reveal() if isinstance(key, Hidden) else key
 
 
 def split_token(token: str) -> tuple[bytes, bytes, bytes, bytes]:

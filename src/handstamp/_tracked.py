@@ -9,6 +9,7 @@ from weakref import ref
 
 from webob import Request
 
+from ._hidden import discreet, empty_frames
 from ._loaded import CREATED, Loaded, Serializer
 from ._payload_types import IMMUTABLE, is_immutable
 from ._session import SessionMixin
@@ -122,39 +123,63 @@ class SecureCookieSession(SessionMixin):
 
     def __getitem__(self, key: str) -> Any:
         data = self._data
-        value = (self._load() if data is None else data)[key]
-        if type(value) not in IMMUTABLE and not is_immutable(value):
-            self._prepare(key)
-        return value
+        value = None
+        try:
+            value = (self._load() if data is None else data)[key]
+            if type(value) not in IMMUTABLE and not is_immutable(value):
+                self._prepare(key)
+            return value
+        except BaseException as error:
+            empty_frames(error)
+            del self, key, data, value
+            raise
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, or the default."""
         data = self._data
-        if data is None:
-            data = self._load()
-        return self[key] if key in data else default
+        try:
+            if data is None:
+                data = self._load()
+            return self[key] if key in data else default
+        except BaseException as error:
+            empty_frames(error)
+            del self, key, default, data
+            raise
 
     def __contains__(self, key: object) -> bool:
-        return key in self._read()
+        try:
+            return key in self._read()
+        except BaseException as error:
+            empty_frames(error)
+            del self, key
+            raise
 
+    @discreet
     def __iter__(self) -> Iterator[str]:
         return iter(self._read())
 
     def __len__(self) -> int:
         data = self._data
-        return len(self._load() if data is None else data)
+        try:
+            return len(self._load() if data is None else data)
+        except BaseException as error:
+            empty_frames(error)
+            del self, data
+            raise
 
     def __repr__(self) -> str:
         state = "not loaded" if self._data is None else "modified" if self.modified else "loaded"
         return f"<{type(self).__name__}: {state}>"
 
     @property
+    @discreet
     def new(self) -> bool:  # type: ignore[override]  # SessionMixin's is an attribute for simple sessions
         """Whether this request created the session."""
         self._read()
         return self._ended or self._loaded is None
 
     @property
+    @discreet
     def created(self) -> datetime:
         """When the session was created, in UTC."""
         self._read()
@@ -163,11 +188,17 @@ class SecureCookieSession(SessionMixin):
     # -- writing
 
     def __setitem__(self, key: str, value: Any) -> None:
-        if key == CREATED:
-            raise ReservedKey(f"{CREATED!r} is reserved; call session.renew() to restart the session's age")
-        self._check_changeable()
-        self._prepare(key)[key] = value
+        try:
+            if key == CREATED:
+                raise ReservedKey(f"{CREATED!r} is reserved; call session.renew() to restart the session's age")
+            self._check_changeable()
+            self._prepare(key)[key] = value
+        except BaseException as error:
+            empty_frames(error)
+            del self, key, value
+            raise
 
+    @discreet
     def __delitem__(self, key: str) -> None:
         self._check_changeable()
         data = self._prepare(key)
@@ -175,6 +206,7 @@ class SecureCookieSession(SessionMixin):
         if not data:
             self._emptied = True
 
+    @discreet
     def popitem(self) -> tuple[str, Any]:
         """Remove and return the last key and its value, as a dict does."""
         self._check_changeable()
@@ -187,10 +219,12 @@ class SecureCookieSession(SessionMixin):
         super().clear()
         self._emptied = True  # of an empty one too: it may be empty because its cookie was rejected
 
-    def __ior__(self, other: Any) -> Self:  # type: ignore[misc,override]  # changes the session, and __or__ does not
+    @discreet
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override]  # changes the session, and __or__ does not
         self.update(other)
         return self
 
+    @discreet
     def renew(self) -> None:
         """Give the session a new token, keep its data, and let ``created`` start again."""
         self._check_changeable()
@@ -198,6 +232,7 @@ class SecureCookieSession(SessionMixin):
         self._created = int(self._loader.now())
         self._renewed = True
 
+    @discreet
     def invalidate(self) -> None:
         """Drop the data and delete the cookie. A change after this begins a new session."""
         self.renew()
@@ -225,9 +260,15 @@ class SecureCookieSession(SessionMixin):
         """Whether what would be saved differs from what was loaded. Assign a bool to overrule."""
         if self._modified is not None or self._data is None:
             return self._modified is True
-        return self._is_changed(self._data)
+        try:
+            return self._is_changed(self._data)
+        except BaseException as error:
+            empty_frames(error)
+            del self
+            raise
 
     @modified.setter
+    @discreet
     def modified(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         if self.committed:  # and nothing else is asked: overruling loads nothing
             raise _late_error()
@@ -277,3 +318,8 @@ def _late_error() -> SessionCommitted:
     return SessionCommitted(
         "the session was changed after the response headers had been sent; change it before the first chunk"
     )
+
+
+# The methods of MutableMapping hold the session and what is assigned to it.
+for _name in ("__eq__", "clear", "pop", "setdefault", "update"):
+    setattr(SecureCookieSession, _name, discreet(getattr(SecureCookieSession, _name)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ._hidden import empty_frames
 from ._json import encode, encode_sorted, scan
 from ._payload_types import (
     ATOMS,
@@ -46,7 +47,12 @@ def dumps(data: Mapping[str, Any]) -> str:
     >>> dumps({"user": 7, "cart": ("pen", "ink")})
     '{"user":7,"cart":{"~tuple":["pen","ink"]}}'
     """
-    return _dump(data, has_str_keys(data) and _is_json(data.values(), MAX_DEPTH - 1))
+    try:
+        return _dump(data, has_str_keys(data) and _is_json(data.values(), MAX_DEPTH - 1))
+    except BaseException as error:
+        empty_frames(error)
+        del data
+        raise
 
 
 def dump_changed(data: Mapping[str, Any], changed: Iterable[str]) -> str:
@@ -84,6 +90,15 @@ def fingerprint(value: Any) -> str:
     >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
     True
     """
+    try:
+        return _try_fingerprint(value)
+    except BaseException as error:
+        empty_frames(error)
+        del value
+        raise
+
+
+def _try_fingerprint(value: Any) -> str:
     try:
         plain = to_plain(value)
         text = encode_sorted(plain)
@@ -147,6 +162,7 @@ def loads(text: str) -> dict[str, Any]:
     >>> loads('{"user":7,"cart":{"~tuple":["pen","ink"]}}')
     {'user': 7, 'cart': ('pen', 'ink')}
     """
+    data: Any = None
     try:
         data, end = scan(text, 0)
         if end != len(text) or type(data) is not dict:
@@ -159,8 +175,10 @@ def loads(text: str) -> dict[str, Any]:
         elif "~" not in text:
             return data
         return object_from_plain(data)
-    except (StopIteration, TypeError, ArithmeticError, RecursionError) as error:
-        raise ValueError("not a payload") from error
+    except (StopIteration, TypeError, ValueError, ArithmeticError, RecursionError):
+        pass
+    del text, data  # some of these errors hold the text, too
+    raise ValueError("not a payload")
 
 
 def is_plain(payload: bytes) -> bool:

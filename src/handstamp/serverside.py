@@ -17,6 +17,7 @@ from webob import Request, Response
 
 from ._caching import forbid_storing
 from ._field_docs import document_fields
+from ._hidden import discreet
 from ._rejection import BadToken
 from ._server_session import LoadedRecord, OnFailure, ServerSideSession
 from ._session_id import SessionId, dump_owner, is_handle, load_owner
@@ -106,6 +107,7 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT]):
 
     # -- all sessions
 
+    @discreet
     def sessions(self, owner: Any) -> list[SessionInfo]:
         """Return the sessions of an owner that have not ended, most recently used first.
 
@@ -117,6 +119,7 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT]):
         listed = [_make_info(handle, record) for handle, record in records.items() if now <= record.end]
         return sorted((info for info in listed if info is not None), key=attrgetter("seen"), reverse=True)
 
+    @discreet
     def end(self, handle: str) -> bool:
         """End a session and return whether it existed. This method does not check the owner.
 
@@ -128,6 +131,7 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT]):
         """
         return is_handle(handle) and self.store.delete(handle)
 
+    @discreet
     def end_all(self, owner: Any, keep: ServerSideSession | None = None) -> int:
         """End all sessions of an owner and return their number.
 

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from handstamp import SessionMiddleware, SessionUnavailable, Settings, SettingsError
+from handstamp import SessionMiddleware, SessionUnavailable, SettingsError
+from handstamp._settings import DEFAULTS
 from tests.support.constants import DAY, HOUR, KEY, OLD_KEY
 from tests.support.cookie_kinds import unsign
 from tests.support.site import Site
@@ -185,7 +186,7 @@ def test_line(row: Row) -> None:
 
 def test_table_is_complete() -> None:
     """The table above has a row for each setting."""
-    assert set(ROWS) == set(Settings({}))
+    assert set(ROWS) == set(DEFAULTS)
 
 
 ERRORS: list[tuple[str, Any, dict[str, Any]]] = [
@@ -241,7 +242,7 @@ def test_error(key: str, value: object, others: dict[str, Any]) -> None:
 
 def test_errors_are_complete() -> None:
     """The table of errors has a row for each setting."""
-    assert {key for key, _, _ in ERRORS} == set(Settings({}))
+    assert {key for key, _, _ in ERRORS} == set(DEFAULTS)
 
 
 def test_missing_key() -> None:

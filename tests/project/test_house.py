@@ -25,6 +25,7 @@ PACKAGE = Path(handstamp.__file__).parent
 
 #: A module imports only from those above it.
 ORDER = [
+    "_hidden",
     "exceptions",
     "_field_docs",
     "_rejection",

@@ -104,7 +104,9 @@ def configure(environment: Mapping[str, str]) -> None:
     settings = Settings({"SECRET_KEY": b"a key", "PERMANENT_SESSION_LIFETIME": timedelta(days=1), "DEBUG": True})
     assert_type(Settings.from_strings(environment), Settings)
     assert_type(Settings.from_strings({"SHOP_SECRET_KEY": "a key"}, prefix="SHOP_"), Settings)
+    assert_type(Settings(settings), Settings)
     assert_type(settings["SECRET_KEY"], Any)
+    assert_type(settings.get("DEBUG", False), Any)
     assert_type("DEBUG" in settings, bool)
     assert_type(hash(settings), int)
 
@@ -116,6 +118,11 @@ def configure_wrongly(settings: Settings) -> None:
     settings["SECRET_KEY"] = "a key"  # type: ignore[index]  # pyright: ignore[reportIndexIssue]
     del settings["SECRET_KEY"]  # type: ignore[attr-defined]  # pyright: ignore[reportIndexIssue]
     settings.update({})  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    settings.items()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    iter(settings)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    len(settings)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    dict(settings)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    {"DEBUG": True, **settings}  # type: ignore[dict-item]  # pyright: ignore[reportGeneralTypeIssues]
 
 
 # -- the session ------------------------------------------------------------------------------------------------------

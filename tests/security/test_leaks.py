@@ -347,7 +347,7 @@ def _what_lies_within(witness: Witness) -> None:
     ready = Settings({**SETTINGS, "API_TOKEN": VALUE})
     interface = _interface()
     codec = interface.get_codec(ready, "session")
-    witness.show(ready, interface, codec, *vars(codec).values(), *ready.lifetimes, ready.items)
+    witness.show(ready, interface, codec, *vars(codec).values(), *ready.lifetimes, *ready.key_ring)
     witness.call(lambda: SessionMiddleware(_never, ready, session_interface=interface))
 
 

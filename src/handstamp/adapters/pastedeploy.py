@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pkgutil import resolve_name
 from wsgiref.types import WSGIApplication
 
+from .._hidden import discreet
 from .._interface import SessionInterface
 from .._middleware import SessionMiddleware
 from .._settings import Settings
@@ -14,6 +15,7 @@ from ..exceptions import SettingsError
 __all__ = ["filter_app_factory"]
 
 
+@discreet
 def filter_app_factory(
     app: WSGIApplication,
     global_conf: Mapping[str, str] | None,
