@@ -22,6 +22,7 @@ class SessionMixin(MutableMapping[str, Any]):
     :ivar needs_reissue: whether the session's token is to be reissued, for its age or for its key
     :ivar committed: whether the response headers have been sent, so that nothing can be saved any more; set by the
         middleware
+    :ivar is_available: whether the session could be loaded; if not, what the application shows is not to be stored
 
     >>> class Session(dict, SessionMixin):
     ...     pass
@@ -36,6 +37,7 @@ class SessionMixin(MutableMapping[str, Any]):
     accessed: bool = True
     needs_reissue: bool = False
     committed: bool = False
+    is_available: bool = True
 
     @property
     def permanent(self) -> bool:

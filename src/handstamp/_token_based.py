@@ -12,8 +12,9 @@ from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Generic, cast
 
-from webob import Request
+from webob import Request, Response
 
+from ._caching import allows_sharing, field_names
 from ._cookies import MAX_COOKIE_BYTES, find_values
 from ._interface import SessionInterface
 from ._loaded import Loaded
@@ -125,6 +126,15 @@ class TokenSessionInterface(SessionInterface[TokenSessionT], Generic[TokenSessio
             return None
         loaded.needs_reissue = key_index > 0 or limits.needs_reissue(issued, now)
         return loaded
+
+    # -- writing
+
+    def defers_reissue(self, session: TokenSessionT, response: Response) -> bool:
+        """Return whether a mere reissue waits for another response: this one is meant for shared caches."""
+        if not session.needs_reissue or session.modified:
+            return False
+        headers = response.headerlist
+        return allows_sharing(headers, field_names(headers))
 
     # -- codecs
 

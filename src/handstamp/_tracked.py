@@ -62,7 +62,7 @@ class SecureCookieSession(SessionMixin):
 
     __slots__ = (
         "_created", "_data", "_ended", "_loaded", "_loader", "_modified", "_renewed", "_request", "_settings",
-        "accessed", "committed",
+        "accessed", "committed", "is_available",
     )  # fmt: skip
 
     def __init__(self, loader: SessionLoader, settings: Settings, request: Request) -> None:
@@ -73,6 +73,7 @@ class SecureCookieSession(SessionMixin):
         self._modified: bool | None = None
         self.accessed: bool = False
         self.committed: bool = False
+        self.is_available: bool = True
 
     # -- loading
 
@@ -92,14 +93,16 @@ class SecureCookieSession(SessionMixin):
             return self._take(None)
         except BaseException:
             self._data = None  # what was not validated must not be found here
-            self.accessed = False
+            # An application that catches the error answers without the session, and caches must know that.
+            self.accessed = True
+            self.is_available = False
             raise
 
     def _take(self, loaded: Loaded | None) -> dict[str, Any]:
         """Become a loaded session, or a new one."""
         self._loaded = loaded
         self._renewed = self._ended = False
-        self.accessed = True
+        self.accessed = self.is_available = True
         if loaded is None:
             self._created = int(self._loader.now())
             self._data = {}

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
 
 from webob import Request, Response
 
-from ._caching import forbid_storing
 from ._field_docs import document_fields
 from ._rejection import BadToken
 from ._server_session import LoadedRecord, OnFailure, ServerSideSession
@@ -169,20 +168,17 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT], Generic[
         :raises StoreError: the store failed
         """
         request = cast("Request", response.request)  # the middleware has set it
-        if not session.is_available:
-            forbid_storing(response.headerlist)
-            self.vary_on_cookie(response)
-            return
-        if not self.should_set_cookie(settings, request, session):
-            self.vary_on_cookie(response)
+        if not session.is_available or not self.should_set_cookie(settings, request, session):
+            self.vary_on_cookie(settings, session, response)
             return
         has_ended = session.ended_id is not None and self.store.delete(session.ended_id.handle)
-        if self._create(session) if session.loaded_id is None else self._update(settings, session):
+        needs_cookie = self._create(session) if session.loaded_id is None else self._update(settings, session)
+        if needs_cookie and not self.defers_reissue(session, response):
             self.set_cookie(settings, session, response, self._seal(settings, session, request))
         elif has_ended:
             self.delete_cookie(settings, session, response)
         else:
-            self.vary_on_cookie(response)
+            self.vary_on_cookie(settings, session, response)
 
     def _seal(self, settings: Settings, session: ServerSessionT, request: Request) -> str:
         codec = self.get_codec(settings, self.get_cookie_name(settings, request))
