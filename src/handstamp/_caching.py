@@ -16,7 +16,7 @@ Headers = list[tuple[str, str]]
 _BLANKS = " \t"  # and no other whitespace: RFC 9110 5.6.3
 
 # A list of directives, whose quoted arguments may hold commas (RFC 9111 5.2, RFC 9110 5.6.4).
-_DIRECTIVE = r'(?:[^,"]|"(?:[^"\\]|\\.)*")*'
+_DIRECTIVE = r'(?s:[^,"]|"(?:[^"\\]|\\.)*")*'
 
 _SHARED = ("public", "s-maxage")
 _UNSHARED = ("private", "no-store")
@@ -59,15 +59,14 @@ def _varies(value: str) -> bool:
 
 
 def find_cache_control(headers: Headers) -> str | None:
-    """Return the ``Cache-Control`` of a response, its lines joined as one list; ``None`` if there is none."""
-    values = [value for name, value in headers if name.lower() == "cache-control"]
-    return ", ".join(values) if values else None
+    """Return the ``Cache-Control`` of a response, its lines joined as one list; ``None`` if it says nothing."""
+    value = ", ".join([value for name, value in headers if name.lower() == "cache-control"])
+    return value if value.strip(_BLANKS + ",") else None
 
 
-def write_cache_control(headers: Headers, before: str | None, value: str | None) -> None:
-    """Write ``Cache-Control`` as one line, or as none, in the place of what was there before."""
-    if before is not None:
-        headers[:] = [field for field in headers if field[0].lower() != "cache-control"]
+def write_cache_control(headers: Headers, value: str | None) -> None:
+    """Write ``Cache-Control`` as one line, or as none, in the place of what is there."""
+    headers[:] = [field for field in headers if field[0].lower() != "cache-control"]
     if value is not None:
         headers.append(("Cache-Control", value))
 
@@ -91,7 +90,9 @@ def allows_sharing(headers: Headers, names: Collection[str]) -> bool:
     if _find_targeted(headers):
         return True
     cache_control = find_cache_control(headers) if "cache-control" in names else None
-    return cache_control is not None and any(_name(directive) in _SHARED for directive in _split(cache_control))
+    if cache_control is None or forbids_sharing(cache_control):
+        return False
+    return any(_name(directive) in _SHARED for directive in _split(cache_control))
 
 
 def add_private(cache_control: str) -> str:

@@ -18,7 +18,7 @@ from ._cookies import replace_cookies
 class EarlierCookies:
     """The session cookies that the responses on one environ have set.
 
-    It stands in the environ, so neither its repr nor a pickle shows a token.
+    It stands in the environ, so its repr shows no token, and it cannot be serialized.
     """
 
     __slots__ = ("_responses",)
@@ -32,7 +32,7 @@ class EarlierCookies:
         return f"<{type(self).__name__}>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} cannot be pickled, because it holds tokens")
+        raise TypeError(f"{type(self).__name__} cannot be serialized or copied deeply, because it holds tokens")
 
     def add(self, sent: Headers, own: Headers) -> None:
         """Remember a response.

@@ -206,7 +206,7 @@ class SessionInterface(Generic[SessionT]):
         is_shared = sets_cookie and remove_targeted(headers)
         if after == before and not is_shared:
             return
-        write_cache_control(headers, before, after)
+        write_cache_control(headers, after)
         if sets_cookie and (before is not None or is_shared):
             self._warn_once(
                 "a response with the session cookie said 'Cache-Control: %s' or let CDNs store it, so that a shared"

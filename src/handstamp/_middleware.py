@@ -86,8 +86,7 @@ class SessionMiddleware:
         outer = [middleware for middleware in environ.get(_OUTER, ()) if middleware.is_open(environ)]
         for middleware in outer:
             self._check_names(middleware, request)
-        if not outer:
-            self._check_key(environ)
+        self._check_key(environ)
         environ[_OUTER] = (*outer, self)
         # A retry or an error document calls down again with the same environ, once the first exchange is over.
         earlier = environ.get(EarlierCookies.KEY)
