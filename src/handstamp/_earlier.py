@@ -68,10 +68,16 @@ def find_cookies(sent: Headers, own: Headers) -> Headers:
     return [field for field in sent if field[0].lower() == "set-cookie" and field not in own]
 
 
-def add_missing(headers: Headers, cookies: Headers) -> bool:
-    """Add cookies whose names are not set yet, the last one of each name; return whether there were any."""
-    names = {_name(line) for name, line in headers if name.lower() == "set-cookie"}
-    missing = {_name(line): (name, line) for name, line in cookies if _name(line) not in names}
+def merge_cookies(headers: Headers, cookies: Headers) -> bool:
+    """Add cookies whose names are not set yet, the last one of each name; return whether there were any.
+
+    A middleware outside of ours finds the earlier cookie in the headers already. It goes where a later one was set.
+    """
+    last = {_name(line): index for index, (field, line) in enumerate(headers) if field.lower() == "set-cookie"}
+    missing = {_name(line): (field, line) for field, line in cookies if _name(line) not in last}
+    headers[:] = [
+        field for index, field in enumerate(headers) if field not in cookies or last[_name(field[1])] == index
+    ]
     headers.extend(missing.values())
     return bool(missing)
 

@@ -15,7 +15,7 @@ from wsgiref.types import StartResponse
 from webob import Request
 
 from ._caching import Headers, says_vary
-from ._earlier import EarlierCookies, add_missing, find_cookies
+from ._earlier import EarlierCookies, find_cookies, merge_cookies
 from ._interface import SessionInterface, logger
 from ._session import SessionMixin
 from ._settings import Settings
@@ -161,7 +161,7 @@ class Exchange:
         """Return the headers with the cookies of an earlier response on the same environ."""
         earlier: EarlierCookies = self._request.environ[EarlierCookies.KEY]
         response = ResponseHead(self._status, list(headers), self._request)
-        if add_missing(response.headerlist, earlier.take_back()):
+        if merge_cookies(response.headerlist, earlier.take_back()):
             self._interface.tell_caches(self._settings, self._session, response, sets_cookie=True)
         return response.headerlist
 

@@ -13,15 +13,14 @@ from urllib.request import parse_http_list
 from wsgiref.types import StartResponse, WSGIEnvironment
 from wsgiref.validate import validator
 
+import kinds
 import pytest
 from helpers import DAY, KEY, OLD_KEY, START, TEXT, Clock, Headers, Site, make_environ, make_interface, on_clock, stamp
-from kinds import KINDS, testing
 
 from handstamp import SessionInterface, SessionMiddleware
 from handstamp.serverside import ServerSideSessionInterface
 from handstamp.stores import MemoryStore
 from handstamp.testing import make_cookie
-
 
 # -- what is done to a session ----------------------------------------------------------------------------------------
 
@@ -222,13 +221,13 @@ def find_changed(headers: Headers) -> set[tuple[str, str]]:
 # -- the table --------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=[*KINDS, "store"])
+@pytest.fixture(params=[*kinds.KINDS, "store"])
 def interface(request: pytest.FixtureRequest) -> Iterator[SessionInterface[Any]]:
     """Give an interface of each kind of cookies, and one with a store."""
     if request.param == "store":
         yield ServerSideSessionInterface(MemoryStore())
         return
-    with testing(request.param):
+    with kinds.testing(request.param):
         yield make_interface()
 
 
