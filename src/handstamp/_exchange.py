@@ -88,7 +88,7 @@ class Exchange:
         if self._sent is not None:
             return body
         if self._headers is None and _is_bare(body):
-            self._warn_if_lost()
+            self.warn_if_lost()
             self.abandon()
             return body
         # Most bodies are lists, and looking for a method takes longer.
@@ -137,6 +137,14 @@ class Exchange:
         self._session.committed = True
         self._exc_info = None  # its traceback refers to the application's frame, and that to us: a circle
 
+    def warn_if_lost(self) -> None:
+        """Warn of a changed session that is not saved, because the application has given no headers."""
+        if self._headers is None and self._session.modified and not self._interface.is_null_session(self._session):
+            logger.warning(
+                "the session was changed, but the response has no headers (a websocket, for example), so it is not"
+                " saved; change it in another request"
+            )
+
     def _save(self, headers: Headers) -> Headers:
         response = ResponseHead(self._status, list(headers), self._request)
         self._interface.save_session(self._settings, self._session, response)
@@ -165,13 +173,6 @@ class Exchange:
             self._interface.tell_caches(self._settings, self._session, response, sets_cookie=True)
         return response.headerlist
 
-    def _warn_if_lost(self) -> None:
-        if self._session.modified and not self._interface.is_null_session(self._session):
-            logger.warning(
-                "the session was changed, but the response has no headers (a websocket, for example), so it is not"
-                " saved; change it before the connection is taken over, in a request of its own"
-            )
-
 
 class _Body:
     """A body in chunks: the headers go with the first, and nothing is read ahead."""
@@ -195,6 +196,8 @@ class _Body:
         chunk = next(chunks, _END)
         if self._exchange.is_held:
             self._exchange.send_headers()
+        else:
+            self._exchange.warn_if_lost()
         self._chunks = chunks
         if chunk is _END:
             raise StopIteration

@@ -74,7 +74,9 @@ class SessionMiddleware:
         exchange = Exchange(interface, self.settings, request, session, start_response)
         try:
             return exchange.answer(self.app(environ, exchange.start_response))
-        except BaseException:
+        except BaseException as error:
+            if type(error) is StopIteration:  # tells gunicorn that the application has taken the connection over
+                exchange.warn_if_lost()
             exchange.abandon()
             raise
 
