@@ -25,7 +25,7 @@ from handstamp.stores import MemoryStore
 
 need("paste")
 
-from paste.errordocument import forward  # noqa: E402  # so that the module is skipped where it is not here
+from paste.errordocument import forward
 
 # -- the site ---------------------------------------------------------------------------------------------------------
 

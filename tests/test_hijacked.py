@@ -135,7 +135,7 @@ def test_error_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
         change(session)
         raise ValueError
 
-    with pytest.raises(ValueError, match="^$"):
+    with pytest.raises(ValueError, match=r"^$"):
         call([], fail)
     assert find_warnings(caplog) == []
 

@@ -10,9 +10,9 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from flask import Flask, request
 from flask_sock import Sock
 from geventwebsocket.handler import WebSocketHandler
+from live.servers import KEY
 
 from handstamp import SessionMiddleware
-from live.servers import KEY
 
 
 def sign_in(session: Any) -> str:
