@@ -85,8 +85,9 @@ def run_apache(app_port: int) -> Iterator[int]:
         (directory / "apache.conf").write_text(config)
         (directory / "cache").mkdir()
         (directory / "log").touch()
-        for path in (directory, *directory.iterdir()) if user else ():
-            shutil.chown(path, user)
+        if user:
+            for path in (directory, *directory.iterdir()):
+                shutil.chown(path, user)
         with run([str(servers.APACHE), "-D", "FOREGROUND", "-f", f"{directory}/apache.conf"], directory, port, user):
             yield port
 
