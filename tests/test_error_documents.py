@@ -23,10 +23,6 @@ from handstamp._earlier import EarlierCookies
 from handstamp.serverside import ServerSideSessionInterface
 from handstamp.stores import MemoryStore
 
-need("paste")
-
-from paste.errordocument import forward
-
 # -- the site ---------------------------------------------------------------------------------------------------------
 
 
@@ -71,8 +67,17 @@ class Shop:
         return answer._replace(result=self.results)
 
 
+def show_error_documents(app: WSGIApplication) -> WSGIApplication:
+    """Call the application again with the same environ, by paste, if it answers 503."""
+    need("paste")
+    from paste.errordocument import forward
+
+    documented: WSGIApplication = forward(app, codes={503: "/error"})
+    return documented
+
+
 AROUND: dict[str, Callable[[WSGIApplication], WSGIApplication]] = {
-    "paste": lambda app: forward(app, codes={503: "/error"}),
+    "paste": show_error_documents,
     "retry": retry,
 }
 

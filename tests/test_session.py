@@ -28,6 +28,7 @@ class Session(dict[str, Any], SessionMixin):
         ("created", None),
         ("needs_reissue", False),
         ("committed", False),
+        ("is_available", True),
     ],
 )
 def test_defaults(attribute: str, expected: object) -> None:

@@ -209,10 +209,10 @@ class SessionInterface(Generic[SessionT]):
         write_cache_control(headers, after)
         if sets_cookie and (before is not None or is_shared):
             self._warn_once(
-                "a response with the session cookie said 'Cache-Control: %s' or let CDNs store it, so that a shared"
-                " cache could have handed the cookie to other visitors; it now says %r; say 'private', or do not use"
-                " the session there",
-                before,
+                "a shared cache could have handed the session cookie to other visitors, because the response with it"
+                " said 'Cache-Control: %s', or something else to CDNs; it now says %r; say 'private', or do not use the"
+                " session there",
+                before or "",
                 after,
             )
 
