@@ -17,6 +17,7 @@ from handstamp._cookies import (
     format_cookie,
     format_date,
     format_deletion,
+    replace_cookies,
 )
 from handstamp._policy import MAX_ATTRIBUTE_BYTES, CookiePolicy, find_problems, format_attributes, resolve_policy
 from handstamp._settings import DEFAULTS
@@ -379,6 +380,23 @@ def test_host_only(name: str) -> None:
 def test_not_host_only(name: str) -> None:
     """Any other name allows one."""
     assert resolve_domain(name) == ".example.com"
+
+
+@pytest.mark.parametrize(
+    ("header", "lines", "replaced"),
+    [
+        ("", [], ""),
+        ("a=1; session=old", [], "a=1; session=old"),
+        ("", ["session=new; Path=/"], "session=new"),
+        ("session=old; a=1;session=older", ["session=new"], "a=1; session=new"),
+        ("session=old;\ta=1", ["session=; Max-Age=0"], "a=1"),
+        ("session=old", ["session=; Max-Age=0", "session=new", "b=2; Path=/"], "session=new; b=2"),
+        ("my-session=1; session; Session=2", ["session=new"], "my-session=1; session; Session=2; session=new"),
+    ],
+)
+def test_cookies_are_replaced(header: str, lines: list[str], replaced: str) -> None:
+    """After a response the header holds what it set, and no longer what it replaced or deleted; other cookies stay."""
+    assert replace_cookies(header, lines) == replaced
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------

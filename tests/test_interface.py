@@ -451,21 +451,101 @@ def _nothing(session: Any) -> None:
     pass
 
 
-@pytest.mark.parametrize("said", ["no-store", "private, max-age=60", "no-cache", "max-age=60"])
+VARY: list[tuple[str, Callable[[Any], object], bool, list[str], list[str], int]] = [
+    ("untouched", _nothing, False, [], [], 0),
+    ("asked for accessed", lambda s: s.accessed, False, [], [], 0),
+    ("asked for modified", lambda s: s.modified, False, [], [], 0),
+    ("repr", repr, False, [], [], 0),
+    ("get", lambda s: s.get("n"), False, ["Cookie"], ["private"], 0),
+    ("in", lambda s: "n" in s, False, ["Cookie"], ["private"], 0),
+    ("len", len, False, ["Cookie"], ["private"], 0),
+    ("bool", bool, False, ["Cookie"], ["private"], 0),
+    ("list", list, False, ["Cookie"], ["private"], 0),
+    ("==", lambda s: s == {}, False, ["Cookie"], ["private"], 0),
+    ("new", lambda s: s.new, False, ["Cookie"], ["private"], 0),
+    ("created", lambda s: s.created, False, ["Cookie"], ["private"], 0),
+    ("permanent", lambda s: s.permanent, False, ["Cookie"], ["private"], 0),
+    ("modified", lambda s: s.update(n=2), False, ["Cookie"], ["private"], 1),
+    ("renewed", lambda s: s.renew(), False, ["Cookie"], ["private"], 1),
+    ("refreshed", lambda s: s.get("n"), True, ["Cookie"], ["private"], 1),
+    ("old but untouched", _nothing, True, [], [], 0),
+    ("deleted", _end, False, ["Cookie"], ["private"], 1),
+    ("cleared", lambda s: s.clear(), False, ["Cookie"], ["private"], 1),
+    ("discarded", lambda s: setattr(s, "modified", False), False, [], [], 0),
+    ("changed and discarded", lambda s: (s.clear(), setattr(s, "modified", False)), False, ["Cookie"], ["private"], 0),
+    ("forced", lambda s: setattr(s, "modified", True), False, ["Cookie"], ["private"], 1),
+]
+
+
+@pytest.mark.parametrize(
+    ("action", "is_old", "vary", "cache_control", "cookies"), [row[1:] for row in VARY], ids=[r[0] for r in VARY]
+)
+def test_tells_caches(
+    action: Callable[[Any], object], is_old: bool, vary: list[str], cache_control: list[str], cookies: int
+) -> None:
+    """Vary is said exactly if the session was touched, and private if that found one or sets the cookie."""
+    site = Site()
+    site.visit(_write)
+    site.clock.tick(2 * DAY if is_old else 0)
+    answer = site.visit(action)
+    assert (answer.every("Vary"), answer.every("Cache-Control")) == (vary, cache_control)
+    assert len(answer.cookies) == cookies
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ([("Vary", "Accept")], ["Accept, Cookie"]),
+        ([("vary", "accept, cookie")], ["accept, cookie"]),
+        ([("Vary", "*")], ["*"]),
+        ([("Vary", "Accept"), ("Vary", "Origin")], ["Accept", "Origin, Cookie"]),
+        ([], ["Cookie"]),
+    ],
+    ids=str,
+)
+def test_merges_vary(said: list[tuple[str, str]], expected: list[str]) -> None:
+    """Vary is merged with what the application says, never said twice, and ``*`` says it all."""
+    assert Site(headers=TEXT + said).visit(_write).every("Vary") == expected
+
+
+@pytest.mark.parametrize("said", ["no-store", "private, max-age=60", 'Private, no-cache="X-Field"'])
 def test_leaves_cache_control(said: str, caplog: pytest.LogCaptureFixture) -> None:
-    """What the application says about caching stays."""
+    """What the application says about caching stays, if it keeps shared caches from storing the cookie."""
     assert Site(headers=[*TEXT, ("Cache-Control", said)]).visit(_write).every("Cache-Control") == [said]
     assert _warnings(caplog) == []
 
 
-@pytest.mark.parametrize("said", ["public", "public, max-age=60", "s-maxage=600", "Max-Age=1, S-MaxAge=2"])
-def test_warns_of_shared_caches(said: str, caplog: pytest.LogCaptureFixture) -> None:
-    """An explicit ``public`` or ``s-maxage`` beside our cookie stays, and is warned of once."""
+def _count(session: Any) -> None:
+    session["n"] = session.get("n", 0) + 1
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        ("public", "private"),
+        ("public, max-age=60", "max-age=60, private"),
+        ("s-maxage=600", "private"),
+        ("Max-Age=1, S-MaxAge=2", "Max-Age=1, private"),
+        ("max-age=60", "max-age=60, private"),
+        ("no-cache", "no-cache, private"),
+    ],
+)
+def test_cookie_is_private(said: str, sent: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A response with our cookie is private, whatever the application says, and that is warned of once."""
     site = Site(headers=[*TEXT, ("Cache-Control", said)])
-    answers = [site.visit(lambda s: s.update(n=s.get("n", 0) + 1)) for _ in range(3)]
-    assert [answer.every("Cache-Control") for answer in answers] == [[said]] * 3
+    assert [site.visit(_count).every("Cache-Control") for _ in range(3)] == [[sent]] * 3
     (warning,) = _warnings(caplog)
     assert f"'Cache-Control: {said}'" in warning
+    assert f"it now says '{sent}'" in warning
+
+
+def test_cookie_is_kept_from_cdns(caplog: pytest.LogCaptureFixture) -> None:
+    """A field that lets CDNs store the response with our cookie is taken out, and that is warned of once."""
+    site = Site(headers=[*TEXT, ("CDN-Cache-Control", "max-age=60"), ("Cache-Control", "private")])
+    answers = [site.visit(_count) for _ in range(2)]
+    assert [answer.every("CDN-Cache-Control") for answer in answers] == [[], []]
+    assert [answer.every("Cache-Control") for answer in answers] == [["private"]] * 2
+    assert len(_warnings(caplog)) == 1
 
 
 def test_warns_once_whatever_is_said(caplog: pytest.LogCaptureFixture) -> None:
@@ -473,8 +553,34 @@ def test_warns_once_whatever_is_said(caplog: pytest.LogCaptureFixture) -> None:
     site = Site()
     for age in range(20):
         site.headers = [*TEXT, ("Cache-Control", f"public, max-age={age}")]
-        assert site.visit(lambda s: s.update(n=s.get("n", 0) + 1)).every("Cache-Control") == [f"public, max-age={age}"]
+        assert site.visit(_count).every("Cache-Control") == [f"max-age={age}, private"]
     assert len(_warnings(caplog)) == 1
+
+
+class OwnCaching(SecureCookieSessionInterface):
+    """An interface that has its own answer, and tells what it was asked."""
+
+    def __init__(self, answer: str | None) -> None:
+        self.answer = answer
+        self.asked: list[tuple[str | None, bool]] = []
+
+    def get_cache_control(
+        self, settings: Settings, request: Request, session: Any, cache_control: str | None, *, sets_cookie: bool
+    ) -> str | None:
+        self.asked.append((cache_control, sets_cookie))
+        return self.answer
+
+
+@pytest.mark.parametrize("answer", [None, "public, max-age=60", "private"])
+@pytest.mark.parametrize("said", [[], [("Cache-Control", "max-age=1"), ("cache-control", "public")]], ids=["no", "yes"])
+def test_own_cache_control(said: list[tuple[str, str]], answer: str | None) -> None:
+    """An interface of one's own may overrule what caches are told, with our cookie and without."""
+    interface = OwnCaching(answer)
+    site = Site(interface=interface, headers=TEXT + said)
+    answers = [site.visit(action).every("Cache-Control") for action in (_write, dict)]
+    assert answers == [[] if answer is None else [answer]] * 2
+    own = "max-age=1, public" if said else None
+    assert interface.asked == [(own, True), (own, False)]
 
 
 def test_public_without_cookie(caplog: pytest.LogCaptureFixture) -> None:

@@ -585,17 +585,6 @@ def test_second_start_response_after_head() -> None:
         Server().call(wrap(app))
 
 
-@pytest.mark.parametrize(
-    "make", [lambda: [b"a"], list, lambda: Body(b"a"), Body], ids=["list", "empty list", "body", "empty body"]
-)
-def test_body_before_start_response(make: Callable[[], Any]) -> None:
-    """A body before any start_response is an AssertionError, whatever body it is."""
-    server = Server()
-    with pytest.raises(AssertionError, match="before it called start_response"):
-        server.call(wrap(lambda environ, start_response: make()))
-    assert server.events == []
-
-
 @pytest.mark.parametrize("status", ["2OO OK", "200", "200 ", "200 O\xe9", "999 What", "200 OK\t"])
 def test_status_goes_as_given(status: str) -> None:
     """The status line goes to the server as given, even one that webob would refuse or mend."""
@@ -878,10 +867,29 @@ def test_second_look_in_chunks() -> None:
 
 @pytest.mark.parametrize("settings", [SETTINGS, {}], ids=["sessions", "null sessions"])
 def test_nested_on_one_key(settings: dict[str, Any]) -> None:
-    """A middleware inside another on the same environ_key is a clear error that names the key."""
+    """A middleware inside another on the same environ_key is a clear error that names the key and both cures."""
     inner = SessionMiddleware(returning([b"a"]), settings)
-    with pytest.raises(SessionError, match=r"environ\['session'\] holds an open session; .*environ_key"):
+    cure = "remove one, or give one another environ_key and another SESSION_COOKIE_NAME"
+    with pytest.raises(SessionError, match=rf"environ\['session'\] holds an open session: .*{cure}$"):
         Server().call(SessionMiddleware(inner, settings))
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, {}], ids=["sessions", "null sessions"])
+def test_nested_on_one_cookie_name(settings: dict[str, Any]) -> None:
+    """Two middlewares with different keys and one cookie name are an error at the first request, with the cure."""
+    inner = SessionMiddleware(returning([b"a"]), settings, environ_key="office")
+    server = Server()
+    with pytest.raises(SessionError, match=r"both call their cookie 'session', .*; remove one, or give one another"):
+        server.call(SessionMiddleware(inner, settings))
+    assert server.events == []
+
+
+def test_nested_around_another() -> None:
+    """Of three middlewares, the innermost is compared with the outermost too."""
+    inner = SessionMiddleware(returning([b"a"]), SETTINGS, environ_key="c")
+    middle = SessionMiddleware(inner, {**SETTINGS, "SESSION_COOKIE_NAME": "b"}, environ_key="b")
+    with pytest.raises(SessionError, match="both call their cookie 'session'"):
+        Server().call(SessionMiddleware(middle, SETTINGS, environ_key="a"))
 
 
 def test_nested_in_chunks() -> None:
@@ -891,7 +899,7 @@ def test_nested_in_chunks() -> None:
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
         yield from inner(environ, start_response)
 
-    with pytest.raises(SessionError, match="holds an open session"):
+    with pytest.raises(SessionError, match="holds an open session: two SessionMiddleware"):
         Server().call(wrap(app))
 
 
@@ -914,10 +922,16 @@ def test_nested_on_two_keys() -> None:
 
 @pytest.mark.parametrize("make", [lambda: [b"a"], lambda: Body(b"a")], ids=["list", "chunks"])
 def test_retry(make: Callable[[], Any]) -> None:
-    """A second call with the same environ works once the first exchange is over."""
-    app, environ = wrap(lambda *args: returning(make())(*args)), make_environ()  # noqa: PLW0108  # a new body each
-    servers = [Server().call(app, environ) for _ in range(2)]
-    assert [_saved(server.every("Set-Cookie")) for server in servers] == [{"n": 1}, {"n": 1}]
+    """A second call with the same environ works once the first exchange is over, and begins with what that left."""
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+        environ["session"]["n"] = environ["session"].get("n", 0) + 1
+        start_response("200 OK", TEXT)
+        return make()
+
+    wrapped, environ = wrap(app), make_environ()
+    saved = [_saved(Server().call(wrapped, environ).every("Set-Cookie")) for _ in range(3)]
+    assert saved == [{"n": 1}, {"n": 2}, {"n": 3}]
 
 
 def _boom(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -960,11 +974,42 @@ def test_retry_after_open_failed() -> None:
     assert Server().call(wrap(returning([b"a"])), environ).events == ["head 200 OK", "chunk a"]
 
 
-def test_foreign_object_under_key() -> None:
-    """Something else that stands under the key, a plain dict of a server, is replaced."""
-    environ = make_environ()
-    environ["session"] = {"n": 5}
-    assert _saved(Server().call(wrap(returning([b"a"])), environ).every("Set-Cookie")) == {"n": 1}
+def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_foreign_object_under_key(caplog: pytest.LogCaptureFixture) -> None:
+    """What another middleware keeps under the key is replaced, and warned of once, with the cure and without data."""
+    app = wrap(returning([b"a"]))
+    for _ in range(3):
+        environ = make_environ()
+        environ["session"] = {"n": "a secret"}
+        assert _saved(Server().call(app, environ).every("Set-Cookie")) == {"n": 1}
+    (warning,) = _warnings(caplog)
+    assert warning.startswith("environ['session'] holds a dict of another middleware")
+    assert warning.endswith("give SessionMiddleware another environ_key")
+    assert "secret" not in warning
+
+
+def test_foreign_object_between(caplog: pytest.LogCaptureFixture) -> None:
+    """It is warned of too where it stands between two middlewares of ours."""
+    inner = wrap(returning([b"a"]))
+
+    def between(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["session"] = {"n": 5}
+        return inner(environ, start_response)
+
+    settings = {**SETTINGS, "SESSION_COOKIE_NAME": "a"}
+    Server().call(SessionMiddleware(between, settings, environ_key="outer"))
+    assert len(_warnings(caplog)) == 1
+
+
+def test_retry_is_no_foreign_object(caplog: pytest.LogCaptureFixture) -> None:
+    """Our own session of an earlier call with the same environ is not warned of."""
+    app, environ = wrap(returning([b"a"])), make_environ()
+    for _ in range(2):
+        Server().call(app, environ)
+    assert _warnings(caplog) == []
 
 
 # -- the middleware ---------------------------------------------------------------------------------------------------

@@ -376,6 +376,20 @@ def test_touch_is_throttled(shop: Shop) -> None:
     assert shop.store.take() == {"load": 1}
 
 
+def test_refresh_waits() -> None:
+    """On a response that is meant for shared caches the cookie waits for the next other one; the record is touched."""
+    shop = Shop(headers=[*TEXT, ("Cache-Control", "public, max-age=60")])
+    shop.visit(sign_in)
+    shop.clock.tick(2 * DAY)
+    answer = shop.visit(get("user"))
+    assert is_left_alone(answer)
+    assert answer.every("Cache-Control") == ["public, max-age=60"]
+    assert shop.record.seen == START + 2 * DAY
+    shop.headers = TEXT
+    assert len(shop.visit(get("user")).cookies) == 1
+    assert shop.visit(get("user")).cookies == []
+
+
 STORES_NOTHING: dict[str, Callable[[Any], object]] = {
     "read": dict,
     "equal value": put("user", "ada"),

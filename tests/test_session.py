@@ -29,6 +29,7 @@ class Session(dict[str, Any], SessionMixin):
         ("needs_reissue", False),
         ("needs_new_id", False),
         ("committed", False),
+        ("is_available", True),
     ],
 )
 def test_defaults(attribute: str, expected: object) -> None:

@@ -57,7 +57,7 @@ from tests.support.cookie_kinds import (
 )
 from tests.support.site import Site
 from tests.support.values import exact
-from tests.support.wsgi import Answer
+from tests.support.wsgi import TEXT, Answer
 
 pytestmark = pytest.mark.usefixtures("kind")
 signed_only = pytest.mark.parametrize("kind", ["signed"], indirect=True)
@@ -619,6 +619,40 @@ def test_refresh_settles() -> None:
     site.visit(_write)
     site.clock.tick(DAY)
     assert [len(site.visit(dict).cookies) for _ in range(2)] == [1, 0]
+
+
+SHARED = [
+    [("Cache-Control", "public, max-age=60")],
+    [("Cache-Control", "max-age=60, S-MaxAge=600")],
+    [("CDN-Cache-Control", "max-age=60")],
+]
+
+
+@pytest.mark.parametrize("said", SHARED, ids=str)
+def test_refresh_waits(said: list[tuple[str, str]]) -> None:
+    """On a response that is meant for shared caches a refresh waits for the next other one, and all stays as said."""
+    site = Site(headers=[*TEXT, *said])
+    site.visit(_write)
+    site.clock.tick(2 * DAY)
+    for _ in range(2):
+        answer = site.visit(dict)
+        assert answer.headers[:2] == [*TEXT, *said]
+        assert (answer.cookies, answer.every("Vary")) == ([], ["Cookie"])
+    site.headers = [*TEXT, ("Cache-Control", "max-age=60")]
+    answer = site.visit(dict)
+    assert (len(answer.cookies), answer.every("Cache-Control")) == (1, ["max-age=60, private"])
+    assert site.visit(dict).cookies == []
+
+
+@pytest.mark.parametrize("said", SHARED, ids=str)
+def test_change_does_not_wait(said: list[tuple[str, str]]) -> None:
+    """A change goes with its own response, and makes it private."""
+    site = Site(headers=[*TEXT, *said])
+    site.visit(_write)
+    site.clock.tick(2 * DAY)
+    answer = site.visit(lambda s: s.update(n=2))
+    assert unstamp(answer.token)["n"] == 2
+    assert answer.every("Cache-Control")[0].endswith("private")
 
 
 # -- several cookies of our name --------------------------------------------------------------------------------------

@@ -645,7 +645,7 @@ class Broken(Keeping):
 
 
 def test_failed_validation_is_no_session() -> None:
-    """A session whose validation failed is not found loaded at the next touch, nor counted as accessed."""
+    """A session whose validation failed is not found loaded at the next touch; the access counts all the same."""
     environ = make_environ(HTTP_COOKIE=f"session={stamp({'user': 7})}")
     session: Any = on_clock(make_interface(Broken), FrozenClock(START)).open_session(
         Settings(SETTINGS), Request(environ)
@@ -653,7 +653,19 @@ def test_failed_validation_is_no_session() -> None:
     for _ in range(2):
         with pytest.raises(ConnectionError):
             session.get("user")
-    assert session.accessed is False
+    assert (session.accessed, session.is_available) == (True, False)
+
+
+def test_available_again() -> None:
+    """A session whose first access failed is there at the next one, if what failed is back."""
+    interface = make_interface(Broken)
+    environ = make_environ(HTTP_COOKIE=f"session={stamp({'user': 7})}")
+    request = Request(environ)
+    session: Any = on_clock(interface, FrozenClock(START)).open_session(Settings(SETTINGS), request)
+    with pytest.raises(ConnectionError):
+        session.get("user")
+    interface.validate_session = lambda settings, session: True  # type: ignore[method-assign]  # as users may do, too
+    assert (session.get("user"), session.is_available) == (7, True)
 
 
 def test_is_not_pickled() -> None:

@@ -30,8 +30,8 @@ class CookieSessionInterface(TokenSessionInterface[TokenSessionT]):
     def save_session(self, settings: Settings, session: TokenSessionT, response: Response) -> None:
         """Set the cookie, delete that of a session that is empty now, or leave it as it is."""
         request = cast("Request", response.request)  # the middleware has set it
-        if not self.should_set_cookie(settings, request, session):
-            self.vary_on_cookie(response)
+        if not self.should_set_cookie(settings, request, session) or self.defers_reissue(session, response):
+            self.vary_on_cookie(settings, session, response)
             return
         if not session:
             self.delete_cookie(settings, session, response)
@@ -44,7 +44,7 @@ class CookieSessionInterface(TokenSessionInterface[TokenSessionT]):
             # The token of another library may be so long that _created makes it too large. The session was not
             # changed, so the old cookie stays valid.
             self._warn_once("a session cookie needs a reissue, but is too large; keep ids instead of data")
-            self.vary_on_cookie(response)
+            self.vary_on_cookie(settings, session, response)
 
     def _dump(self, session: TokenSessionT) -> bytes:
         text = session.dump(self.serializer).encode()

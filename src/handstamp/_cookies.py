@@ -5,6 +5,7 @@ The section numbers in this package are those of draft-ietf-httpbis-rfc6265bis.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from time import gmtime
 
 from .exceptions import SettingsError
@@ -58,6 +59,25 @@ def _begins_pair(header: str, start: int) -> bool:
 
 def _unquote(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value.endswith('"') else value
+
+
+def replace_cookies(header: str, lines: Iterable[str]) -> str:
+    """Return the Cookie header that a browser sends after it was told to set or delete cookies.
+
+    :param lines: values of Set-Cookie headers
+
+    >>> replace_cookies("a=1; session=old", ["session=new; Path=/; HttpOnly"])
+    'a=1; session=new'
+    >>> replace_cookies("a=1; session=old", ["session=; Max-Age=0"])
+    'a=1'
+    """
+    pairs = [pair.strip(" \t") for pair in header.replace(",", ";").split(";")]
+    for line in lines:
+        name, _, value = line.partition(";")[0].partition("=")
+        pairs = [pair for pair in pairs if pair and not pair.startswith(f"{name}=")]
+        if value:
+            pairs.append(f"{name}={value}")
+    return "; ".join(pairs)
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------

@@ -14,9 +14,10 @@ from wsgiref.types import StartResponse
 
 from webob import Request
 
-from ._caching import Headers, add_private, add_vary, field_names, says_vary
+from ._caching import Headers, says_vary
+from ._earlier import EarlierCookies, find_cookies, merge_cookies
 from ._hidden import discreet
-from ._interface import SessionInterface
+from ._interface import SessionInterface, logger
 from ._session import SessionMixin
 from ._settings import Settings
 from ._webob import ResponseHead
@@ -34,8 +35,8 @@ class Exchange:
     """One request and its response: holds the headers back, saves the session, sends the headers once."""
 
     __slots__ = (
-        "_exc_info", "_headers", "_interface", "_request", "_send", "_sent", "_session", "_settings", "_status",
-        "_write",
+        "_exc_info", "_headers", "_interface", "_is_saved", "_request", "_send", "_sent", "_session", "_settings",
+        "_status", "_write",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +54,7 @@ class Exchange:
         self._send = start_response
         self._headers: Headers | None = None
         self._sent: Headers | None = None
+        self._is_saved = False
 
     # -- what the application calls
 
@@ -84,13 +86,17 @@ class Exchange:
     # -- what the middleware and the body call
 
     @property
-    def is_sent(self) -> bool:
-        """Whether the headers were sent."""
-        return self._sent is not None
+    def is_held(self) -> bool:
+        """Whether the application has given its headers, and they were not sent."""
+        return self._headers is not None and self._sent is None
 
     def answer(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """Return a complete body as it is, and any other as an iterator that sends the headers when it begins."""
         if self._sent is not None:
+            return body
+        if self._headers is None and _is_bare(body):
+            self.warn_if_lost()
+            self.abandon()
             return body
         # Most bodies are lists, and looking for a method takes longer.
         if self._headers is None or not (type(body) is list or self._is_complete(body)):
@@ -113,15 +119,17 @@ class Exchange:
 
     def send_headers(self) -> None:
         """Save the session and send the headers; from here on the session is committed."""
-        if self._headers is None:
-            raise AssertionError("the application returned a body before it called start_response (PEP 3333)")
         session = self._session
         try:
-            headers = self._headers
-            if (session.accessed or session.modified) and not self._interface.is_null_session(session):
-                response = ResponseHead(self._status, list(headers), self._request)
-                self._interface.save_session(self._settings, session, response)
-                headers = response.headerlist
+            own = headers = self._headers or []
+            # Once: if saving fails, the application's error page goes out without the session.
+            if not self._is_saved and (session.accessed or session.modified):
+                self._is_saved = True
+                headers = self._save(headers)
+            if EarlierCookies.KEY in self._request.environ:
+                headers = self._repeat_earlier(headers)
+            if headers is not own and "Set-Cookie" in dict(headers):
+                self._remember(headers, own)
             self._sent = headers
         finally:
             session.committed = True
@@ -138,17 +146,43 @@ class Exchange:
         self._session.committed = True
         self._exc_info = None  # its traceback refers to the application's frame, and that to us: a circle
 
+    def warn_if_lost(self) -> None:
+        """Warn of a changed session that is not saved, because the application has given no headers."""
+        if self._headers is None and self._session.modified and not self._interface.is_null_session(self._session):
+            logger.warning(
+                "the session was changed, but the response has no headers (a websocket, for example), so it is not"
+                " saved; change it in another request"
+            )
+
+    def _save(self, headers: Headers) -> Headers:
+        if self._interface.is_null_session(self._session):
+            return headers
+        response = ResponseHead(self._status, list(headers), self._request)
+        self._interface.save_session(self._settings, self._session, response)
+        return response.headerlist
+
+    def _remember(self, sent: Headers, own: Headers) -> None:
+        environ = self._request.environ
+        if EarlierCookies.KEY not in environ:
+            environ[EarlierCookies.KEY] = EarlierCookies()
+        environ[EarlierCookies.KEY].add(sent, own)
+
     def _repeat(self, headers: Headers, sent: Headers) -> Headers:
         """Return other headers with what the session added to the first."""
-        own = self._headers or ()
-        cookies = [field for field in sent if field[0].lower() == "set-cookie" and field not in own]
-        repeated = [*headers, *cookies]
-        names = field_names(headers)
-        if self._session.accessed and says_vary(sent):  # an application's own interface may leave it out
-            add_vary(repeated, names)
-        if cookies:
-            add_private(repeated, names)
-        return repeated
+        cookies = find_cookies(sent, self._headers or [])
+        repeated = ResponseHead(self._status, [*headers, *cookies], self._request)
+        # An application's own interface may leave Vary out.
+        if cookies or (self._session.accessed and says_vary(sent)):
+            self._interface.tell_caches(self._settings, self._session, repeated, sets_cookie=bool(cookies))
+        return repeated.headerlist
+
+    def _repeat_earlier(self, headers: Headers) -> Headers:
+        """Return the headers with the cookies of an earlier response on the same environ."""
+        earlier: EarlierCookies = self._request.environ[EarlierCookies.KEY]
+        response = ResponseHead(self._status, list(headers), self._request)
+        if merge_cookies(response.headerlist, earlier.take_back()):
+            self._interface.tell_caches(self._settings, self._session, response, sets_cookie=True)
+        return response.headerlist
 
 
 class _Body:
@@ -177,8 +211,10 @@ class _Body:
         chunks = iter(self._body)
         self._chunks = iter(())  # if the headers cannot be sent, nothing may follow
         chunk = next(chunks, _END)
-        if not self._exchange.is_sent:
+        if self._exchange.is_held:
             self._exchange.send_headers()
+        else:
+            self._exchange.warn_if_lost()
         self._chunks = chunks
         if chunk is _END:
             raise StopIteration
@@ -200,6 +236,11 @@ class _Body:
             self._is_closed = True
             self._exchange.abandon()
             _close(self._body)
+
+
+def _is_bare(body: object) -> bool:
+    """Return whether a body without headers is complete: what servers leave to a hijacked connection."""
+    return type(body) in (list, tuple) or not hasattr(body, "__iter__")
 
 
 def _close(body: object) -> None:

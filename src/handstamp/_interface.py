@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 
 from webob import Request, Response
 
-from ._caching import Headers, add_private, add_vary, field_names
+from ._caching import (
+    Headers,
+    add_private,
+    add_vary,
+    field_names,
+    find_cache_control,
+    forbids_sharing,
+    remove_targeted,
+    write_cache_control,
+)
 from ._cookies import MAX_COOKIE_BYTES, find_values, format_cookie, format_deletion
 from ._policy import format_attributes
 from ._rejection import REJECTED_KEY
@@ -167,6 +176,31 @@ class SessionInterface(Generic[SessionT]):
         """Return whether the cookie is written: the session was modified, or its token needs a reissue."""
         return session.modified or session.needs_reissue
 
+    def get_cache_control(
+        self,
+        settings: Settings,
+        request: Request,
+        session: SessionMixin,
+        cache_control: str | None,
+        *,
+        sets_cookie: bool,
+    ) -> str | None:
+        """Return the ``Cache-Control`` of a response that depends on the session.
+
+        With the session's cookie, a response must not be stored by shared caches (RFC 9111 7.3). Without it the
+        application's own word counts; if there is none, what was read from a session is kept from caches that ignore
+        ``Vary``. An anonymous page stays as it is.
+
+        :param cache_control: the application's own; ``None``: there is none
+        :param sets_cookie: whether the response sets or deletes the cookie
+        :returns: the directives as one list; ``None``: no ``Cache-Control``
+        """
+        if not session.is_available:
+            return "no-store"  # the page shows that the store is down, or nobody's data in the place of a visitor's
+        if cache_control is None:
+            return "private" if sets_cookie or not session.new else None
+        return cache_control if not sets_cookie or forbids_sharing(cache_control) else add_private(cache_control)
+
     # -- the cookie
 
     def set_cookie(self, settings: Settings, session: SessionMixin, response: Response, value: str) -> None:
@@ -192,7 +226,7 @@ class SessionInterface(Generic[SessionT]):
         if not attributes.startswith(ALWAYS_KEPT.get(request.environ["wsgi.url_scheme"], ())):
             for message, *values in find_obstacles(attributes, request.environ):
                 self._warn_once(message, *values)
-        self._write(response, name, format_cookie(name, value, attributes, end, now))
+        self._write(settings, session, response, name, format_cookie(name, value, attributes, end, now))
 
     def _check_size(self, session: SessionMixin, size: int) -> None:
         if size > MAX_COOKIE_BYTES:
@@ -204,27 +238,40 @@ class SessionInterface(Generic[SessionT]):
         """Delete the cookie, with its policy, ``Vary`` and ``Cache-Control``."""
         request = cast("Request", response.request)  # the middleware has set it
         name = self.get_cookie_name(settings, request)
-        self._write(response, name, format_deletion(name, self._format_attributes(settings, request, name)))
+        line = format_deletion(name, self._format_attributes(settings, request, name))
+        self._write(settings, session, response, name, line)
 
-    def vary_on_cookie(self, response: Response) -> None:
-        """Leave the cookie as it is, and say that the response depends on it."""
-        headers = response.headerlist
-        add_vary(headers, field_names(headers))
+    def vary_on_cookie(self, settings: Settings, session: SessionMixin, response: Response) -> None:
+        """Leave the cookie as it is, and tell caches that the response depends on it."""
+        self.tell_caches(settings, session, response, sets_cookie=False)
 
-    def _write(self, response: Response, name: str, line: str) -> None:
+    def tell_caches(self, settings: Settings, session: SessionMixin, response: Response, *, sets_cookie: bool) -> None:
+        """Write ``Vary`` and ``Cache-Control`` for a response that depends on the session."""
+        request = cast("Request", response.request)  # the middleware has set it
         headers = response.headerlist
         names = field_names(headers)
-        if "set-cookie" in names and _sets_cookie(headers, name):
+        add_vary(headers, names)
+        before = find_cache_control(headers) if "cache-control" in names else None
+        after = self.get_cache_control(settings, request, session, before, sets_cookie=sets_cookie)
+        is_shared = sets_cookie and remove_targeted(headers)
+        if after == before and not is_shared:
+            return
+        write_cache_control(headers, after)
+        if sets_cookie and (before is not None or is_shared):
+            self._warn_once(
+                "a shared cache could have handed the session cookie to other visitors, because the response with it"
+                " said 'Cache-Control: %s', or something else to CDNs; it now says %r; say 'private', or do not use the"
+                " session there",
+                before or "",
+                after,
+            )
+
+    def _write(self, settings: Settings, session: SessionMixin, response: Response, name: str, line: str) -> None:
+        headers = response.headerlist
+        if _sets_cookie(headers, name):
             self._warn_once("the application sets a cookie of its own with the session cookie's name; rename one")
         headers.append(("Set-Cookie", line))
-        add_vary(headers, names)
-        shared = add_private(headers, names)
-        if shared is not None:
-            self._warn_once(
-                "a response with a session cookie says 'Cache-Control: %s', so that a shared cache may hand it to"
-                " others; say 'private', or do not use the session there",
-                shared,
-            )
+        self.tell_caches(settings, session, response, sets_cookie=True)
 
     def _format_attributes(self, settings: Settings, request: Request, name: str) -> str:
         return format_attributes(
@@ -251,7 +298,7 @@ class SessionInterface(Generic[SessionT]):
     def _warned(self) -> set[str]:
         return set()
 
-    def _warn_once(self, message: str, *values: str) -> None:
+    def _warn_once(self, message: str, *values: str | None) -> None:
         if message not in self._warned:  # without its values, of which there may be any number
             self._warned.add(message)
             logger.warning(message, *values)

@@ -61,12 +61,11 @@ class ServerSideSession(SecureCookieSession):
     True
     """
 
-    __slots__ = ("_id", "_next_id", "_on_failure", "_owner", "_owner_before", "ended_id", "is_available")
+    __slots__ = ("_id", "_next_id", "_on_failure", "_owner", "_owner_before", "ended_id")
 
     def __init__(self, loader: ServerSessionLoader, settings: Settings, request: Request) -> None:
         super().__init__(loader, settings, request)
         self._on_failure = loader.on_failure
-        self.is_available: bool = True
         self.ended_id: SessionId | None = None
 
     # -- loading
@@ -78,8 +77,9 @@ class ServerSideSession(SecureCookieSession):
             if self._on_failure == "raise":
                 raise
             logger.error("the session is empty and read-only: %s", error)
+            data = self._take(None)
             self.is_available = False
-            return self._take(None)
+            return data
 
     def _take(self, loaded: Loaded | None) -> dict[str, Any]:
         self._id: SessionId | None = None

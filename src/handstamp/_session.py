@@ -24,6 +24,7 @@ class SessionMixin(MutableMapping[str, Any]):
     :ivar needs_new_id: whether :meth:`renew` was called, so that the cookie must get another value
     :ivar committed: whether the response headers have been sent, so that nothing can be saved any more; set by the
         middleware
+    :ivar is_available: whether the session could be loaded; if not, what the application shows is not to be stored
 
     >>> class Session(dict, SessionMixin):
     ...     pass
@@ -39,6 +40,7 @@ class SessionMixin(MutableMapping[str, Any]):
     needs_reissue: bool = False
     needs_new_id: bool = False
     committed: bool = False
+    is_available: bool = True
 
     @property
     def permanent(self) -> bool:

@@ -14,8 +14,9 @@ from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, cast
 
-from webob import Request
+from webob import Request, Response
 
+from ._caching import allows_sharing, field_names
 from ._cookies import MAX_COOKIE_BYTES, find_values
 from ._interface import SessionInterface
 from ._loaded import Loaded
@@ -160,6 +161,13 @@ class TokenSessionInterface(SessionInterface[TokenSessionT]):
         """Return a token that holds a payload, issued now."""
         codec = self.get_codec(settings, self.get_cookie_name(settings, request))
         return codec.seal(codec.pack(payload), int(self.now()))
+
+    def defers_reissue(self, session: TokenSessionT, response: Response) -> bool:
+        """Return whether a mere reissue waits for another response: this one is meant for shared caches."""
+        if not session.needs_reissue or session.modified:
+            return False
+        headers = response.headerlist
+        return allows_sharing(headers, field_names(headers))
 
     # -- codecs
 

@@ -63,7 +63,7 @@ class SecureCookieSession(SessionMixin):
 
     __slots__ = (
         "_created", "_data", "_emptied", "_ended", "_loaded", "_loader", "_modified", "_rejected", "_renewed",
-        "_request", "_settings", "accessed", "committed",
+        "_request", "_settings", "accessed", "committed", "is_available",
     )  # fmt: skip
 
     def __init__(self, loader: SessionLoader, settings: Settings, request: Request) -> None:
@@ -74,6 +74,7 @@ class SecureCookieSession(SessionMixin):
         self._modified: bool | None = None
         self.accessed: bool = False
         self.committed: bool = False
+        self.is_available: bool = True
 
     # -- loading
 
@@ -95,7 +96,9 @@ class SecureCookieSession(SessionMixin):
             return self._take(None)
         except BaseException:
             self._data = None  # what was not validated must not be found here
-            self.accessed = False
+            # An application that catches the error answers without the session, and caches must know that.
+            self.accessed = True
+            self.is_available = False
             raise
         finally:
             if rejected:
@@ -105,7 +108,7 @@ class SecureCookieSession(SessionMixin):
         """Become a loaded session, or a new one."""
         self._loaded = loaded
         self._renewed = self._ended = self._emptied = False
-        self.accessed = True
+        self.accessed = self.is_available = True
         if loaded is None:
             self._created = int(self._loader.now())
             self._data = {}

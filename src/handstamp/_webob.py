@@ -34,7 +34,9 @@ class ResponseHead(Response):
     """
 
     # The property of webob, with a getter that needs no frame.
-    headerlist = property(attrgetter("_headerlist"), Response.headerlist.fset, Response.headerlist.fdel)
+    headerlist = cast(
+        "Headers", property(attrgetter("_headerlist"), Response.headerlist.fset, Response.headerlist.fdel)
+    )
 
     def __init__(self, status: str, headers: Headers, request: Request) -> None:
         self._status = status

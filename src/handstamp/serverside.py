@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from webob import Request, Response
 
-from ._caching import forbid_storing
 from ._field_docs import document_fields
 from ._hidden import discreet
 from ._rejection import BadToken
@@ -174,23 +173,20 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT]):
         :raises StoreError: the store failed
         """
         request = cast("Request", response.request)  # the middleware has set it
-        if not session.is_available:
-            forbid_storing(response.headerlist)
-            self.vary_on_cookie(response)
-            return
-        if not self.should_set_cookie(settings, request, session):
-            self.vary_on_cookie(response)
+        if not session.is_available or not self.should_set_cookie(settings, request, session):
+            self.vary_on_cookie(settings, session, response)
             return
         if session.was_emptied and session.loaded_id is not None:
             session.invalidate()
         # What another request has ended meanwhile opens nowhere: the browser's cookie may be a newer session's.
         has_ended = session.was_emptied if session.ended_id is None else self.store.delete(session.ended_id.handle)
-        if self._create(session) if session.loaded_id is None else self._update(settings, session):
+        needs_cookie = self._create(session) if session.loaded_id is None else self._update(settings, session)
+        if needs_cookie and not self.defers_reissue(session, response):
             self.set_cookie(settings, session, response, self.seal(settings, request, session.prepare_id().payload))
         elif has_ended:
             self.delete_cookie(settings, session, response)
         else:
-            self.vary_on_cookie(response)
+            self.vary_on_cookie(settings, session, response)
 
     def _create(self, session: ServerSessionT) -> bool:
         """Save a new record if the session holds data or has an owner. Return whether to set the cookie."""

@@ -57,6 +57,7 @@ ORDER = [
     "_session_id",
     "_server_session",
     "serverside",
+    "_earlier",
     "_exchange",
     "_middleware",
     "testing",

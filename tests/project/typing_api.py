@@ -236,6 +236,17 @@ class Shop(SecureCookieSessionInterface):
     def get_expiration_time(self, settings: Settings, request: webob.Request, session: Any) -> datetime | None:
         return None
 
+    def get_cache_control(
+        self,
+        settings: Settings,
+        request: webob.Request,
+        session: Any,
+        cache_control: str | None,
+        *,
+        sets_cookie: bool,
+    ) -> str | None:
+        return "no-store" if sets_cookie else cache_control
+
     def should_set_cookie(self, settings: Settings, request: webob.Request, session: Any) -> bool:
         return bool(session.modified)
 
