@@ -136,7 +136,7 @@ def test_sign_out_stays(page: Callable[[Any], object], shop: Shop) -> None:
 
 
 def test_streamed(shop: Shop) -> None:
-    """It does so where the bodies come in chunks, as Flask's do: paste looks for the status as soon as they are there."""
+    """It does so where the bodies come in chunks, as Flask's do, though paste looks for the status at once."""
     shop.is_streamed = True
     shop.visit(put(user="Ada"))
     answer = shop.visit(sign_out, count)
