@@ -62,7 +62,8 @@ def replace_cookies(header: str, lines: Iterable[str]) -> str:
     >>> replace_cookies("a=1; session=old", ["session=; Max-Age=0"])
     'a=1'
     """
-    pairs = [pair.strip(" \t") for pair in header.split(";")]
+    # Servers join several Cookie lines by commas; no token holds one, and nobody but a session reads this header.
+    pairs = [pair.strip(" \t") for pair in header.replace(",", ";").split(";")]
     for line in lines:
         name, _, value = line.partition(";")[0].partition("=")
         pairs = [pair for pair in pairs if pair and not pair.startswith(f"{name}=")]
