@@ -390,6 +390,7 @@ def test_not_host_only(name: str) -> None:
         ("", ["session=new; Path=/"], "session=new"),
         ("session=old; a=1;session=older", ["session=new"], "a=1; session=new"),
         ("session=old;\ta=1", ["session=; Max-Age=0"], "a=1"),
+        ("a=1,session=old, b=2", ["session=; Max-Age=0"], "a=1; b=2"),
         ("session=old", ["session=; Max-Age=0", "session=new", "b=2; Path=/"], "session=new; b=2"),
         ("my-session=1; session; Session=2", ["session=new"], "my-session=1; session; Session=2; session=new"),
     ],

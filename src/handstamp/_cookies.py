@@ -71,6 +71,7 @@ def replace_cookies(header: str, lines: Iterable[str]) -> str:
     >>> replace_cookies("a=1; session=old", ["session=; Max-Age=0"])
     'a=1'
     """
+    # Servers join several Cookie fields by commas. No token holds one, and only sessions read this header.
     pairs = [pair.strip(" \t") for pair in header.replace(",", ";").split(";")]
     for line in lines:
         name, _, value = line.partition(";")[0].partition("=")

@@ -29,6 +29,8 @@ _END = object()
 
 #: These read the headers as soon as the application returns; PEP 3333 has servers wait for the first chunk.
 _HASTY_SERVERS = frozenset({"Granian"})
+#: So do the error documents of paste, which set this key.
+_HASTY_KEY = "paste.recursive.forward"
 
 
 class Exchange:
@@ -101,7 +103,8 @@ class Exchange:
         # Most bodies are lists, and looking for a method takes longer.
         if self._headers is None or not (type(body) is list or self._is_complete(body)):
             chunks = _Body(self, body)
-            if self._request.environ.get("SERVER_SOFTWARE") in _HASTY_SERVERS:
+            environ = self._request.environ
+            if environ.get("SERVER_SOFTWARE") in _HASTY_SERVERS or _HASTY_KEY in environ:
                 chunks.begin()
             return chunks
         try:

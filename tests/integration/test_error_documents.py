@@ -53,6 +53,7 @@ class Shop:
         self.calls: list[Callable[[Any], object]] = []
         self.results: list[object] = []
         self.headers: Headers = []
+        self.is_streamed = False
         self.browser = Visitor(around(SessionMiddleware(self.app, SETTINGS, session_interface=interface)))
 
     @wsgify
@@ -60,7 +61,10 @@ class Shop:
         """Do the next thing; all but the last ask for another call."""
         call = self.calls.pop(0)
         self.results.append(call(request.environ["session"]))
-        return Response(b"done", status=503 if self.calls else 200, headerlist=[*TEXT, *self.headers])
+        response = Response(b"done", status=503 if self.calls else 200, headerlist=[*TEXT, *self.headers])
+        if self.is_streamed:
+            response.app_iter = (chunk for chunk in [b"do", b"ne"])
+        return response
 
     def visit(self, *calls: Callable[[Any], object]) -> Answer:
         """Visit the site; return what the browser sees, and what each call returned."""
@@ -132,6 +136,15 @@ def test_sign_out_stays(page: Callable[[Any], object], shop: Shop) -> None:
     answer = shop.visit(sign_out, page)
     assert len(answer.cookies) == 1
     assert "user" not in shop.visit(look).result[0]
+
+
+def test_streamed(shop: Shop) -> None:
+    """It does so where the bodies come in chunks, as Flask's do, though paste looks for the status at once."""
+    shop.is_streamed = True
+    shop.visit(put(user="Ada"))
+    answer = shop.visit(sign_out, count)
+    assert (answer.body, len(answer.cookies)) == (b"done", 1)
+    assert shop.visit(look).result == [{"visits": 1}]
 
 
 def test_sees_what_was_written(shop: Shop) -> None:
