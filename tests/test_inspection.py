@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from handstamp import RejectReason, SecureCookieSessionInterface, Settings
-from handstamp.__main__ import LIVE_WARNING, MAX_INPUT, NEEDED, main
+from handstamp._command import LIVE_WARNING, MAX_INPUT, NEEDED, main
 from handstamp._inspection import NO_KEY, inspect_cookies
 from handstamp._inspection_format import KINDS, REASONS
 from handstamp._rejection import BadToken

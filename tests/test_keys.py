@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handstamp import Settings, SettingsError
-from handstamp.__main__ import main
+from handstamp._command import main
 from handstamp._keys import MIN_KEY_BYTES
 
 CURE = "make one with: python -m handstamp secret"

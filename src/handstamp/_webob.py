@@ -34,7 +34,7 @@ class ResponseHead(Response):
     """
 
     # The property of webob, with a getter that needs no frame.
-    headerlist = cast(
+    headerlist = cast(  # pyright: ignore[reportAssignmentType]  # webob's stubs have a descriptor of their own
         "Headers", property(attrgetter("_headerlist"), Response.headerlist.fset, Response.headerlist.fdel)
     )
 

@@ -65,6 +65,7 @@ ORDER = [
     "_candidates",
     "_inspection",
     "_inspection_format",
+    "_command",
     "__main__",
     "__init__",
 ]

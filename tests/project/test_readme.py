@@ -24,7 +24,7 @@ from webob import Request
 
 import handstamp
 from handstamp import SecureCookieSessionInterface, SessionMiddleware, Settings
-from handstamp.__main__ import main
+from handstamp._command import main
 from handstamp._settings import DEFAULTS
 from handstamp.encrypted import EncryptedCookieSessionInterface
 from tests.support.paths import ROOT

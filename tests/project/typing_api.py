@@ -122,7 +122,7 @@ def configure_wrongly(settings: Settings) -> None:
     iter(settings)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     len(settings)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     dict(settings)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
-    {"DEBUG": True, **settings}  # type: ignore[dict-item]  # pyright: ignore[reportGeneralTypeIssues]
+    _ = {"DEBUG": True, **settings}  # type: ignore[dict-item]  # pyright: ignore[reportGeneralTypeIssues]
 
 
 # -- the session ------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from handstamp import Settings
-from handstamp.__main__ import SECRET_BYTES, main
+from handstamp._command import SECRET_BYTES, main
 
 
 def print_secret(capsys: pytest.CaptureFixture[str]) -> str:
@@ -62,7 +62,7 @@ def test_help_names_the_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_module_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """``python -m handstamp`` runs the command of its arguments and exits with its status."""
     monkeypatch.setattr(sys, "argv", ["handstamp", "secret"])
-    monkeypatch.delitem(sys.modules, "handstamp.__main__")
+    monkeypatch.delitem(sys.modules, "handstamp.__main__", raising=False)
     with pytest.raises(SystemExit) as exit_info:
         runpy.run_module("handstamp", run_name="__main__")
     assert exit_info.value.code == 0
