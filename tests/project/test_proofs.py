@@ -110,3 +110,33 @@ def test_layout_is_whole() -> None:
     folders = {f"{path.parent.name}/" for path in TESTS.glob("*/__init__.py")} - {"support/"}
     modules = {f"support/{path.name}" for path in (TESTS / "support").glob("[!_]*.py")}
     assert folders | modules <= terms
+
+
+# -- the public lists -------------------------------------------------------------------------------------------------
+
+#: The requirements of OWASP ASVS 5.0, chapter 7, and the tests of OWASP WSTG 4.2, section 4.6.
+ASVS = ["7.1.1", "7.1.2", "7.1.3", "7.2.1", "7.2.2", "7.2.3", "7.2.4", "7.3.1", "7.3.2", "7.4.1", "7.4.2", "7.4.3",
+        "7.4.4", "7.4.5", "7.5.1", "7.5.2", "7.5.3", "7.6.1", "7.6.2"]  # fmt: skip
+WSTG = [f"SESS-{number:02}" for number in range(1, 12)]
+
+
+def read_answers() -> dict[str, list[str]]:
+    """Return the cells of both lists by their number."""
+    bodies = [body for table in read_document().findall(nodes.table) for body in table.findall(nodes.tbody)]
+    rows = [[cell.astext() for cell in row.findall(nodes.entry)] for body in bodies for row in body.findall(nodes.row)]
+    return {row[0]: row for row in rows if re.fullmatch(r"7\.\d\.\d|SESS-\d\d", row[0])}
+
+
+def test_every_requirement_has_an_answer() -> None:
+    """Each requirement of both lists is met, met if, the application's, or answered by another; in their order."""
+    answers = read_answers()
+    assert list(answers) == [*ASVS, *WSTG]
+    assert all(re.match(r"Met\b|Yours\b|As ASVS 7|There are none", row[2]) for row in answers.values())
+
+
+def test_requirements_name_rows() -> None:
+    """What is met is met by promises of the table of proofs."""
+    for number, row in read_answers().items():
+        named = {int(text) for text in re.findall(r"\d+", row[3])}
+        assert named <= set(ROWS), number
+        assert named or row[2].startswith("Yours"), number
