@@ -7,6 +7,7 @@ from typing import cast
 from webob import Request, Response
 
 from . import payload
+from ._hidden import empty_frames
 from ._interface import too_large_error
 from ._loaded import Loaded, Serializer
 from ._settings import Settings
@@ -29,6 +30,14 @@ class CookieSessionInterface(TokenSessionInterface[TokenSessionT]):
 
     def save_session(self, settings: Settings, session: TokenSessionT, response: Response) -> None:
         """Set the cookie, delete that of a session that is empty now, or leave it as it is."""
+        try:
+            self._save(settings, session, response)
+        except BaseException as error:  # an interface of the application's own may report it
+            empty_frames(error)
+            del self, settings, session, response
+            raise
+
+    def _save(self, settings: Settings, session: TokenSessionT, response: Response) -> None:
         request = cast("Request", response.request)  # the middleware has set it
         if not self.should_set_cookie(settings, request, session) or self.defers_reissue(session, response):
             self.vary_on_cookie(settings, session, response)

@@ -61,6 +61,9 @@ def discreet(function: Callable[_P, _T]) -> Callable[_P, _T]:
 
 def empty_frames(error: BaseException) -> None:
     """Drop the local variables of the frames of this package that an error has left, and those of its chain."""
+    trace = error.__traceback__
+    if trace is not None and trace.tb_next is None and error.__context__ is error.__cause__ is None:
+        return  # an everyday KeyError, which has left no frame yet: 0.1 us instead of 5
     chain: dict[int, BaseException] = {}
     following: list[BaseException | None] = [error]
     while following:

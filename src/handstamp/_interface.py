@@ -26,6 +26,7 @@ from ._caching import (
     write_cache_control,
 )
 from ._cookies import MAX_COOKIE_BYTES, find_values, format_cookie, format_deletion
+from ._hidden import discreet, empty_frames
 from ._policy import format_attributes
 from ._rejection import REJECTED_KEY
 from ._session import NullSession, SessionMixin
@@ -210,6 +211,14 @@ class SessionInterface(Generic[SessionT]):
         :raises CookieTooLarge: name and value are more than 4096 bytes
         :raises SettingsError: the answer of a policy method breaks a rule of cookies
         """
+        try:
+            self._set_cookie(settings, session, response, value)
+        except BaseException as error:  # an interface of the application's own may report it
+            empty_frames(error)
+            del self, settings, session, response, value
+            raise
+
+    def _set_cookie(self, settings: Settings, session: SessionMixin, response: Response, value: str) -> None:
         request = cast("Request", response.request)  # the middleware has set it
         name = self.get_cookie_name(settings, request)
         size = len(name) + len(value)
@@ -234,6 +243,7 @@ class SessionInterface(Generic[SessionT]):
         if LITTLE_ROOM not in self._warned:  # to find the biggest keys takes its time
             self._warn_once(LITTLE_ROOM, str(size), name_biggest(session))
 
+    @discreet
     def delete_cookie(self, settings: Settings, session: SessionMixin, response: Response) -> None:
         """Delete the cookie, with its policy, ``Vary`` and ``Cache-Control``."""
         request = cast("Request", response.request)  # the middleware has set it

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import datetime
 from typing import Any, NoReturn
 
-from ._hidden import discreet
+from ._hidden import discreet, empty_frames
 from ._keys import NEW_KEY
 from ._settings import Settings, find_lookalike
 from .exceptions import SessionUnavailable
@@ -47,17 +47,22 @@ class SessionMixin(MutableMapping[str, Any]):
         """Whether the cookie outlives the browser; stored under the key ``_permanent``."""
         try:
             return bool(self.get("_permanent", False))
-        except BaseException:
+        except BaseException as error:
+            empty_frames(error)
             del self
             raise
 
     @permanent.setter
-    @discreet
     def permanent(self, value: bool) -> None:
-        if value:
-            self["_permanent"] = True
-        else:
-            self.pop("_permanent", None)
+        try:
+            if value:
+                self["_permanent"] = True
+            else:
+                self.pop("_permanent", None)
+        except BaseException as error:
+            empty_frames(error)
+            del self
+            raise
 
     @property
     def created(self) -> datetime | None:

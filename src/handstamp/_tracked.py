@@ -157,9 +157,13 @@ class SecureCookieSession(SessionMixin):
             del self, key
             raise
 
-    @discreet
     def __iter__(self) -> Iterator[str]:
-        return iter(self._read())
+        try:
+            return iter(self._read())
+        except BaseException as error:
+            empty_frames(error)
+            del self
+            raise
 
     def __len__(self) -> int:
         data = self._data
@@ -175,18 +179,26 @@ class SecureCookieSession(SessionMixin):
         return f"<{type(self).__name__}: {state}>"
 
     @property
-    @discreet
     def new(self) -> bool:  # type: ignore[override]  # SessionMixin's is an attribute for simple sessions
         """Whether this request created the session."""
-        self._read()
-        return self._ended or self._loaded is None
+        try:
+            self._read()
+            return self._ended or self._loaded is None
+        except BaseException as error:
+            empty_frames(error)
+            del self
+            raise
 
     @property
-    @discreet
     def created(self) -> datetime:
         """When the session was created, in UTC."""
-        self._read()
-        return datetime.fromtimestamp(self._created, UTC)
+        try:
+            self._read()
+            return datetime.fromtimestamp(self._created, UTC)
+        except BaseException as error:
+            empty_frames(error)
+            del self
+            raise
 
     # -- writing
 
@@ -201,13 +213,43 @@ class SecureCookieSession(SessionMixin):
             del self, key, value
             raise
 
-    @discreet
     def __delitem__(self, key: str) -> None:
-        self._check_changeable()
-        data = self._prepare(key)
-        del data[key]
-        if not data:
-            self._emptied = True
+        data: dict[str, Any] | None = None
+        try:
+            self._check_changeable()
+            data = self._prepare(key)
+            del data[key]
+            if not data:
+                self._emptied = True
+        except BaseException as error:
+            empty_frames(error)
+            del self, key, data
+            raise
+
+    # MutableMapping's own begin with a KeyError, which costs more than the rest.
+
+    def pop(self, key: str, *default: Any) -> Any:
+        """Remove a key and return its value, or the default if there is none."""
+        try:
+            if default and key not in self:
+                return default[0]
+            return super().pop(key, *default)
+        except BaseException as error:
+            empty_frames(error)
+            del self, key, default
+            raise
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return the value of a key, after setting it to the default if there was none."""
+        try:
+            if key in self:
+                return self[key]
+            self[key] = default
+            return default
+        except BaseException as error:
+            empty_frames(error)
+            del self, key, default
+            raise
 
     @discreet
     def popitem(self) -> tuple[str, Any]:
@@ -324,5 +366,5 @@ def _late_error() -> SessionCommitted:
 
 
 # The methods of MutableMapping hold the session and what is assigned to it.
-for _name in ("__eq__", "clear", "pop", "setdefault", "update"):
+for _name in ("__eq__", "clear", "update"):
     setattr(SecureCookieSession, _name, discreet(getattr(SecureCookieSession, _name)))

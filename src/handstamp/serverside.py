@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from webob import Request, Response
 
 from ._field_docs import document_fields
-from ._hidden import discreet
+from ._hidden import discreet, empty_frames
 from ._rejection import BadToken
 from ._server_session import LoadedRecord, OnFailure, ServerSideSession
 from ._session_id import SessionId, dump_owner, is_handle, load_owner
@@ -172,6 +172,14 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT]):
         :raises SessionEnded: another request has ended or renewed the session that this one changed
         :raises StoreError: the store failed
         """
+        try:
+            self._save(settings, session, response)
+        except BaseException as error:  # an interface of the application's own may report it
+            empty_frames(error)
+            del self, settings, session, response
+            raise
+
+    def _save(self, settings: Settings, session: ServerSessionT, response: Response) -> None:
         request = cast("Request", response.request)  # the middleware has set it
         if not session.is_available or not self.should_set_cookie(settings, request, session):
             self.vary_on_cookie(settings, session, response)

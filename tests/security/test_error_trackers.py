@@ -384,12 +384,41 @@ class FailingSerializer:
     loads = staticmethod(payload.loads)
 
 
+class TiringSerializer:
+    """One that writes once: when it keeps what was loaded, and not when that is compared."""
+
+    loads = staticmethod(payload.loads)
+    is_tired = False
+
+    def dumps(self, data: Any) -> str:
+        if self.is_tired:
+            _fail()
+        self.is_tired = True
+        return "written"
+
+
 def _serializer_fails(stage: Stage) -> None:
     cookie = stage.make_cookie()
     stage.make(serializer=FailingSerializer)
     stage.visit(methodcaller("update", DATA), cookie="")
     for action in (itemgetter("basket"), methodcaller("update", basket=[1]), methodcaller("get", "basket", VALUE)):
         stage.visit(action, cookie)
+    stage.make(serializer=TiringSerializer())
+    stage.visit(lambda session: (session["basket"].append(VALUE), session.modified), cookie)
+
+
+def _reported_while_saving(stage: Stage) -> None:
+    base: Any = type(stage.interface).__mro__[1]
+    cookie = stage.make_cookie()
+
+    def save_session(self: Any, settings: Settings, session: Any, response: Response) -> None:
+        stage.catch(lambda: base.save_session(self, settings, session, response))
+        stage.catch(lambda: self.set_cookie(settings, session, response, VALUE * 1000))
+
+    stage.make(save_session=save_session)
+    stage.visit(methodcaller("update", user=VALUE, more=object()), cookie)
+    stage.make(save_session=save_session, get_cookie_domain=lambda *args: "no domain")
+    stage.visit(methodcaller("invalidate"), cookie)
 
 
 HOOKS = (
@@ -496,6 +525,9 @@ SITUATIONS = {
     "an application that fails": Situation(_application_fails, (OSError,)),
     "a server that fails": Situation(_server_fails, (OSError,)),
     "a serializer that fails": Situation(_serializer_fails, (OSError,), tuple(COOKIES)),
+    "an error that is reported while saving": Situation(
+        _reported_while_saving, (CookieTooLarge, SettingsError, UnserializableValue)
+    ),
     "hooks that fail": Situation(_hooks_fail, (OSError,)),
     "a policy that breaks a rule": Situation(_bad_policy, (SettingsError,)),
     "a value that breaks a cookie": Situation(_bad_value, (SettingsError,)),

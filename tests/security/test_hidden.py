@@ -195,11 +195,11 @@ def test_repr_shows_no_data(interface: Any) -> None:
         for action in (repr, dict, lambda session: session.update(more=VALUE)):
             action(session)
             shown.append(repr(session))
+        start_response("200 OK", [])
         return []
 
     middleware = SessionMiddleware(app, SETTINGS, session_interface=interface)
     cookie = make_cookie(middleware, {"user": VALUE})
-    with pytest.raises(AssertionError):
-        list(middleware(make_environ(HTTP_COOKIE=cookie), lambda *head: bytes))
+    list(middleware(make_environ(HTTP_COOKIE=cookie), lambda *head: bytes))
     assert [text.partition(": ")[2] for text in shown] == ["not loaded>", "loaded>", "modified>"]
     assert VALUE not in "".join(shown)
