@@ -116,7 +116,7 @@ def test_lines_are_one_list(headers: Headers, value: str | None) -> None:
 def test_one_line_is_written(before: Headers, value: str | None, after: Headers) -> None:
     """What is written is one line, or none, in the place of all that were there."""
     headers = list(before)
-    write_cache_control(headers, value)
+    write_cache_control(headers, field_names(headers), value)
     assert headers == after
 
 
@@ -222,7 +222,12 @@ def test_fields_for_cdns_are_removed() -> None:
     """The fields that let CDNs store go; those that forbid it, and all others, stay."""
     kept = [OTHER, ("Cache-Control", "public"), ("CDN-Cache-Control", "no-store"), ("X-Surrogate", "1")]
     headers = [("Surrogate-Control", "max-age=60"), *kept, ("cloudflare-cdn-cache-control", "max-age=60")]
-    assert remove_targeted(headers)
+    headers += [
+        ("Edge-Control", "cache-maxage=60m"),
+        ("X-LiteSpeed-Cache-Control", "public"),
+        ("X-Accel-Expires", "60"),
+    ]
+    assert remove_targeted(headers, field_names(headers))
     assert headers == kept
-    assert not remove_targeted(headers)
+    assert not remove_targeted(headers, field_names(headers))
     assert headers == kept

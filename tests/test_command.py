@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import runpy
 import sys
@@ -67,6 +68,12 @@ def test_module_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         runpy.run_module("handstamp", run_name="__main__")
     assert exit_info.value.code == 0
     assert len(capsys.readouterr().out.strip()) == 43
+
+
+def test_importing_the_module_runs_nothing() -> None:
+    """The module that ``python -m`` runs can be imported, as tools do."""
+    module = importlib.import_module("handstamp.__main__")
+    assert module.main is main
 
 
 def test_help_names_inspect(capsys: pytest.CaptureFixture[str]) -> None:

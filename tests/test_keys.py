@@ -43,6 +43,10 @@ READ_BY_ALL: list[str | bytes] = [
     # what models are full of
     "your-secret-key-here",
     "YOUR_SECRET_KEY_HERE",
+    "YOUR_OWN_RANDOM_GENERATED_SECRET_KEY",
+    "dev-secret-key-change-in-production",
+    "do-not-use-in-production",
+    "your_jwt_secret_key",
     "my-super-secret-key",
     "supersecretkey123",
     "secret-key-1234567890",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import random
 import sys
 import time
@@ -414,6 +415,22 @@ def test_write_that_fails() -> None:
     with pytest.raises(CookieTooLarge):
         server.call(app)
     assert server.events == []
+
+
+def test_error_page_after_a_failed_save() -> None:
+    """A page that answers a failed save goes out without the session, and no cache may store it."""
+
+    def app(environ: WSGIEnvironment, start_response: Start) -> list[bytes]:
+        environ["session"]["basket"] = os.urandom(5000)
+        try:
+            start_response("200 OK", list(TEXT))(b"")
+        except CookieTooLarge:
+            start_response("500 Sorry", [*TEXT, ("Cache-Control", "max-age=60")], sys.exc_info())
+        return [b"sorry"]
+
+    server = Server().call(SessionMiddleware(app, SETTINGS))
+    assert server.events == ["head 500 Sorry exc_info", "chunk sorry"]
+    assert server.headers == [*TEXT, ("Vary", "Cookie"), ("Cache-Control", "no-store")]
 
 
 # -- start_response ---------------------------------------------------------------------------------------------------

@@ -21,8 +21,9 @@ _DIRECTIVE = r'(?s:[^,"]|"(?:[^"\\]|\\.)*")*'
 _SHARED = ("public", "s-maxage")
 _UNSHARED = ("private", "no-store")
 
-#: Endings of the names of fields that count for CDNs in the place of Cache-Control (RFC 9213).
-_TARGETED = ("cdn-cache-control", "surrogate-control")
+#: Endings of the names of fields that count in the place of Cache-Control: for CDNs (RFC 9213), for Akamai, for
+#: LiteSpeed and for nginx.
+_TARGETED = ("cdn-cache-control", "surrogate-control", "edge-control", "x-litespeed-cache-control", "x-accel-expires")
 
 
 def field_names(headers: Headers) -> list[str]:
@@ -64,9 +65,13 @@ def find_cache_control(headers: Headers) -> str | None:
     return value if value.strip(_BLANKS + ",") else None
 
 
-def write_cache_control(headers: Headers, value: str | None) -> None:
-    """Write ``Cache-Control`` as one line, or as none, in the place of what is there."""
-    headers[:] = [field for field in headers if field[0].lower() != "cache-control"]
+def write_cache_control(headers: Headers, names: Collection[str], value: str | None) -> None:
+    """Write ``Cache-Control`` as one line, or as none, in the place of what is there.
+
+    :param names: what :func:`field_names` returned for these headers
+    """
+    if "cache-control" in names:
+        headers[:] = [field for field in headers if field[0].lower() != "cache-control"]
     if value is not None:
         headers.append(("Cache-Control", value))
 
@@ -105,11 +110,20 @@ def add_private(cache_control: str) -> str:
     return ", ".join([*kept, "private"])
 
 
-def remove_targeted(headers: Headers) -> bool:
-    """Remove the fields that let CDNs store what ``Cache-Control`` forbids, and return whether there were any."""
+def remove_targeted(headers: Headers, names: Collection[str]) -> bool:
+    """Remove the fields that let CDNs store what ``Cache-Control`` forbids, and return whether there were any.
+
+    :param names: what :func:`field_names` returned for these headers
+    """
+    if not _are_targeted(names):
+        return False
     targeted = _find_targeted(headers)
     headers[:] = [field for field in headers if field not in targeted]
     return bool(targeted)
+
+
+def _are_targeted(names: Collection[str]) -> bool:
+    return any([name.endswith(_TARGETED) for name in names])  # noqa: C419  # a generator takes twice as long
 
 
 def _find_targeted(headers: Headers) -> Headers:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from webob import Request, Response
+from webob import Response
 
 from . import payload
 from ._hidden import empty_frames
@@ -13,6 +11,7 @@ from ._loaded import Loaded, Serializer
 from ._settings import Settings
 from ._token_based import TokenSessionInterface, TokenSessionT
 from ._tokens import MAX_PAYLOAD_BYTES
+from ._webob import request_of
 from .exceptions import CookieTooLarge
 
 
@@ -38,7 +37,7 @@ class CookieSessionInterface(TokenSessionInterface[TokenSessionT]):
             raise
 
     def _save(self, settings: Settings, session: TokenSessionT, response: Response) -> None:
-        request = cast("Request", response.request)  # the middleware has set it
+        request = request_of(response)
         if not self.should_set_cookie(settings, request, session) or self.defers_reissue(session, response):
             self.vary_on_cookie(settings, session, response)
             return
@@ -52,7 +51,7 @@ class CookieSessionInterface(TokenSessionInterface[TokenSessionT]):
                 raise
             # The token of another library may be so long that _created makes it too large. The session was not
             # changed, so the old cookie stays valid.
-            self._warn_once("a session cookie needs a reissue, but is too large; keep ids instead of data")
+            self.warn_once("a session cookie needs a reissue, but is too large; keep ids instead of data")
             self.vary_on_cookie(settings, session, response)
 
     def _dump(self, session: TokenSessionT) -> bytes:

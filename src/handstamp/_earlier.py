@@ -13,6 +13,7 @@ from wsgiref.types import WSGIEnvironment
 
 from ._caching import Headers
 from ._cookies import replace_cookies
+from ._hidden import Hidden
 
 
 class EarlierCookies:
@@ -26,7 +27,7 @@ class EarlierCookies:
     KEY = "handstamp.earlier_cookies"
 
     def __init__(self) -> None:
-        self._responses: list[tuple[Headers, Headers]] = []
+        self._responses = Hidden[list[tuple[Headers, Headers]]]([])
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -40,7 +41,7 @@ class EarlierCookies:
         :param sent: the very header list that went to the server
         :param own: the application's own headers
         """
-        self._responses.append((sent, own))
+        self._responses.reveal().append((sent, own))
 
     def update_environ(self, environ: WSGIEnvironment) -> WSGIEnvironment:
         """Return a copy of an environ, with the cookies that the browser would have by now."""
@@ -53,13 +54,13 @@ class EarlierCookies:
         An outer middleware may add the headers of both responses together: then there must be one of each.
         """
         fields = list(self._find_fields())
-        for sent, own in self._responses:
+        for sent, own in self._responses.reveal():
             sent[:] = [field for field in sent if field not in fields or field in own]
-        self._responses.clear()
+        self._responses.reveal().clear()
         return fields
 
     def _find_fields(self) -> Iterator[tuple[str, str]]:
-        for sent, own in self._responses:
+        for sent, own in self._responses.reveal():
             yield from find_cookies(sent, own)
 
 

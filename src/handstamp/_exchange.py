@@ -17,7 +17,7 @@ from webob import Request
 from ._caching import Headers, says_vary
 from ._earlier import EarlierCookies, find_cookies, merge_cookies
 from ._hidden import discreet
-from ._interface import SessionInterface, logger
+from ._interface import SessionInterface
 from ._session import SessionMixin
 from ._settings import Settings
 from ._webob import ResponseHead
@@ -126,8 +126,9 @@ class Exchange:
         try:
             own = headers = self._headers or []
             # Once: if saving fails, the application's error page goes out without the session.
-            if not self._is_saved and (session.accessed or session.modified):
-                self._is_saved = True
+            if self._is_saved:
+                headers = self._tell_caches(headers)
+            elif session.accessed or session.modified:
                 headers = self._save(headers)
             if EarlierCookies.KEY in self._request.environ:
                 headers = self._repeat_earlier(headers)
@@ -152,7 +153,7 @@ class Exchange:
     def warn_if_lost(self) -> None:
         """Warn of a changed session that is not saved, because the application has given no headers."""
         if self._headers is None and self._session.modified and not self._interface.is_null_session(self._session):
-            logger.warning(
+            self._interface.warn_once(
                 "the session was changed, but the response has no headers (a websocket, for example), so it is not"
                 " saved; change it in another request"
             )
@@ -160,8 +161,19 @@ class Exchange:
     def _save(self, headers: Headers) -> Headers:
         if self._interface.is_null_session(self._session):
             return headers
+        self._is_saved = True
         response = ResponseHead(self._status, list(headers), self._request)
-        self._interface.save_session(self._settings, self._session, response)
+        try:
+            self._interface.save_session(self._settings, self._session, response)
+        except BaseException:
+            self._session.is_available = False  # what is answered instead may still show its data
+            raise
+        return response.headerlist
+
+    def _tell_caches(self, headers: Headers) -> Headers:
+        """Return the headers of an error page for caches: the session was in use, and could not be saved."""
+        response = ResponseHead(self._status, list(headers), self._request)
+        self._interface.vary_on_cookie(self._settings, self._session, response)
         return response.headerlist
 
     def _remember(self, sent: Headers, own: Headers) -> None:

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, cast
+from typing import TYPE_CHECKING, Any, Generic
 
 from webob import Request, Response
 
@@ -32,6 +32,7 @@ from ._rejection import REJECTED_KEY
 from ._session import NullSession, SessionMixin
 from ._settings import Settings
 from ._warnings import ALWAYS_KEPT, LITTLE_ROOM, UNTOLD_HTTPS, find_https_claim, find_obstacles
+from ._webob import request_of
 from .exceptions import CookieTooLarge, RejectReason
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class SessionInterface(Generic[SessionT]):
         if not session.is_available:
             return "no-store"  # the page shows that the store is down, or nobody's data in the place of a visitor's
         if cache_control is None:
-            return "private" if sets_cookie or not session.new else None
+            return "private" if sets_cookie or session.is_existing else None
         return cache_control if not sets_cookie or forbids_sharing(cache_control) else add_private(cache_control)
 
     # -- the cookie
@@ -219,13 +220,13 @@ class SessionInterface(Generic[SessionT]):
             raise
 
     def _set_cookie(self, settings: Settings, session: SessionMixin, response: Response, value: str) -> None:
-        request = cast("Request", response.request)  # the middleware has set it
+        request = request_of(response)
         name = self.get_cookie_name(settings, request)
         size = len(name) + len(value)
         if size > settings.cookie_warn_bytes:  # at most what is allowed
             self._check_size(session, size)
         if session.needs_new_id and value in find_values(request.environ.get("HTTP_COOKIE", ""), name):
-            self._warn_once(
+            self.warn_once(
                 "session.renew() was called, but the cookie keeps its value, so whoever had it before the sign-in is"
                 " signed in too; override renew() in the session's class, and take a new id there"
             )
@@ -234,19 +235,19 @@ class SessionInterface(Generic[SessionT]):
         attributes = self._format_attributes(settings, request, name)
         if not attributes.startswith(ALWAYS_KEPT.get(request.environ["wsgi.url_scheme"], ())):
             for message, *values in find_obstacles(attributes, request.environ):
-                self._warn_once(message, *values)
+                self.warn_once(message, *values)
         self._write(settings, session, response, name, format_cookie(name, value, attributes, end, now))
 
     def _check_size(self, session: SessionMixin, size: int) -> None:
         if size > MAX_COOKIE_BYTES:
             raise too_large_error(session, f"{size} bytes of cookie, {MAX_COOKIE_BYTES} are allowed")
         if LITTLE_ROOM not in self._warned:  # to find the biggest keys takes its time
-            self._warn_once(LITTLE_ROOM, str(size), name_biggest(session))
+            self.warn_once(LITTLE_ROOM, str(size), name_biggest(session))
 
     @discreet
     def delete_cookie(self, settings: Settings, session: SessionMixin, response: Response) -> None:
         """Delete the cookie, with its policy, ``Vary`` and ``Cache-Control``."""
-        request = cast("Request", response.request)  # the middleware has set it
+        request = request_of(response)
         name = self.get_cookie_name(settings, request)
         line = format_deletion(name, self._format_attributes(settings, request, name))
         self._write(settings, session, response, name, line)
@@ -257,18 +258,21 @@ class SessionInterface(Generic[SessionT]):
 
     def tell_caches(self, settings: Settings, session: SessionMixin, response: Response, *, sets_cookie: bool) -> None:
         """Write ``Vary`` and ``Cache-Control`` for a response that depends on the session."""
-        request = cast("Request", response.request)  # the middleware has set it
+        self._tell_caches(settings, session, response, field_names(response.headerlist), sets_cookie)
+
+    def _tell_caches(
+        self, settings: Settings, session: SessionMixin, response: Response, names: list[str], sets_cookie: bool
+    ) -> None:
         headers = response.headerlist
-        names = field_names(headers)
         add_vary(headers, names)
         before = find_cache_control(headers) if "cache-control" in names else None
-        after = self.get_cache_control(settings, request, session, before, sets_cookie=sets_cookie)
-        is_shared = sets_cookie and remove_targeted(headers)
+        after = self.get_cache_control(settings, request_of(response), session, before, sets_cookie=sets_cookie)
+        is_shared = sets_cookie and remove_targeted(headers, names)
         if after == before and not is_shared:
             return
-        write_cache_control(headers, after)
+        write_cache_control(headers, names, after)
         if sets_cookie and (before is not None or is_shared):
-            self._warn_once(
+            self.warn_once(
                 "a shared cache could have handed the session cookie to other visitors, because the response with it"
                 " said 'Cache-Control: %s', or something else to CDNs; it now says %r; say 'private', or do not use the"
                 " session there",
@@ -278,10 +282,11 @@ class SessionInterface(Generic[SessionT]):
 
     def _write(self, settings: Settings, session: SessionMixin, response: Response, name: str, line: str) -> None:
         headers = response.headerlist
-        if _sets_cookie(headers, name):
-            self._warn_once("the application sets a cookie of its own with the session cookie's name; rename one")
+        names = field_names(headers)
+        if "set-cookie" in names and _sets_cookie(headers, name):
+            self.warn_once("the application sets a cookie of its own with the session cookie's name; rename one")
         headers.append(("Set-Cookie", line))
-        self.tell_caches(settings, session, response, sets_cookie=True)
+        self._tell_caches(settings, session, response, names, sets_cookie=True)
 
     def _format_attributes(self, settings: Settings, request: Request, name: str) -> str:
         return format_attributes(
@@ -299,7 +304,7 @@ class SessionInterface(Generic[SessionT]):
         scheme: str = environ["wsgi.url_scheme"]
         claim = find_https_claim(environ) if scheme == "http" else None
         if claim is not None:
-            self._warn_once(UNTOLD_HTTPS, claim)
+            self.warn_once(UNTOLD_HTTPS, claim)
         return scheme == "https"
 
     # -- warnings
@@ -308,7 +313,7 @@ class SessionInterface(Generic[SessionT]):
     def _warned(self) -> set[str]:
         return set()
 
-    def _warn_once(self, message: str, *values: str | None) -> None:
+    def warn_once(self, message: str, *values: str | None) -> None:
         if message not in self._warned:  # without its values, of which there may be any number
             self._warned.add(message)
             logger.warning(message, *values)
@@ -323,7 +328,7 @@ def too_large_error(session: SessionMixin, problem: str) -> CookieTooLarge:
 def name_biggest(session: SessionMixin) -> str:
     """Return the biggest keys of a session with their sizes."""
     sizes = sorted(((len(repr(value)), key) for key, value in session.items()), reverse=True)[:3]
-    return ", ".join(f"{key!r} (about {size})" for size, key in sizes)
+    return ", ".join(f"{key!r:.60} (about {size})" for size, key in sizes)
 
 
 def _sets_cookie(headers: Headers, name: str) -> bool:

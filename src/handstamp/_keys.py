@@ -70,10 +70,10 @@ def _encode_key(value: str | bytes) -> bytes:
 def _find_problem(key: bytes) -> str | None:
     if len(key) < MIN_KEY_BYTES:
         return f"a key of {len(key)} bytes is too short, use at least {MIN_KEY_BYTES}"
-    if _is_known(key):
-        return "a key from a manual or an example is the first that attackers try"
     if _has_pattern(key):
         return "a key that repeats a few characters, or counts, can be guessed"
+    if _is_known(key):
+        return "a key from a manual or an example is the first that attackers try"
     return None
 
 
@@ -87,11 +87,15 @@ _PHRASES = (
     "thisismyscretkey",
 )  # fmt: skip
 
-#: What manuals and language models write most often, and nothing besides.
-_PLACEHOLDER = (
-    "(?:this|is|use|set|put|enter|insert)*(?:a|an|the|my|our|your|own|some|random|super|top|very|long|new)*secret"
-    "(?:key|string|word|phrase|value)*(?:goes|here|please|for|flask|django|app|session|sessions)*"
-)
+#: Words of which manuals and language models make keys. A key that has no others can be guessed.
+_WORDS = (
+    "a", "an", "app", "application", "auth", "change", "cookie", "default", "dev", "development", "django", "do",
+    "enter", "fallback", "flask", "for", "generated", "goes", "here", "in", "insecure", "insert", "is", "jwt", "key",
+    "keys", "local", "localhost", "long", "me", "my", "new", "not", "one", "only", "our", "own", "password", "phrase",
+    "please", "precious", "prod", "production", "put", "random", "sample", "secret", "session", "sessions", "set",
+    "some", "string", "super", "temporary", "test", "testing", "the", "this", "to", "token", "top", "use", "used",
+    "value", "very", "web", "word", "your",
+)  # fmt: skip
 
 #: Whole keys, as :func:`_normalise` writes them.
 _KNOWN_KEYS = frozenset({
@@ -123,7 +127,7 @@ def _is_known(key: bytes) -> bool:
     letters = text.strip("0123456789")
     if text in _KNOWN_KEYS or letters in _KNOWN_KEYS:
         return True
-    return any(phrase in text for phrase in _PHRASES) or re.fullmatch(_PLACEHOLDER, letters) is not None
+    return any(phrase in text for phrase in _PHRASES) or re.fullmatch(f"(?:{'|'.join(_WORDS)})+", letters) is not None
 
 
 def _normalise(key: bytes) -> str:

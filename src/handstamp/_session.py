@@ -24,6 +24,7 @@ class SessionMixin(MutableMapping[str, Any]):
     :ivar needs_new_id: whether :meth:`renew` was called, so that the cookie must get another value
     :ivar committed: whether the response headers have been sent, so that nothing can be saved any more; set by the
         middleware
+    :ivar is_existing: whether a session was found, even if it was ended since; a page that shows it is private
     :ivar is_available: whether the session could be loaded; if not, what the application shows is not to be stored
 
     >>> class Session(dict, SessionMixin):
@@ -41,6 +42,7 @@ class SessionMixin(MutableMapping[str, Any]):
     needs_new_id: bool = False
     committed: bool = False
     is_available: bool = True
+    is_existing: bool = True
 
     @property
     def permanent(self) -> bool:

@@ -149,7 +149,7 @@ class TokenSessionInterface(SessionInterface[TokenSessionT]):
         message, *values = notice
         self._suspicions[message] += 1
         if self._suspicions[message] >= ENOUGH_REQUESTS:
-            self._warn_once(message, *values)
+            self.warn_once(message, *values)
 
     @cached_property
     def _suspicions(self) -> Counter[str]:

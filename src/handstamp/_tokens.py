@@ -138,7 +138,7 @@ class _KeyedHMAC(SigningAlgorithm):
             signer = Signer(reveal_key(key), salt, key_derivation=key_derivation, digest_method=digest_method)
             self._keyed = hmac.new(signer.derive_key(), digestmod=digest_method)
             return
-        except (AttributeError, TypeError, ValueError) as error:
+        except Exception as error:  # a digest_method of the application's own may fail in any way
             kind = type(error).__name__
         # Out here, because the frames that the error has left hold the key.
         raise SettingsError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, cast
 from wsgiref.types import WSGIEnvironment
@@ -25,6 +26,10 @@ class SessionRequest(Request):
 
 
 _set_environ = cast("Any", SessionRequest).environ.__set__  # a slot, which webob's stubs do not know
+
+
+#: Returns the request of a response, which the middleware has set.
+request_of = cast("Callable[[Response], Request]", attrgetter("request"))
 
 
 class ResponseHead(Response):

@@ -13,7 +13,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from webob import Request, Response
+from webob import Response
 
 from ._field_docs import document_fields
 from ._hidden import discreet, empty_frames
@@ -23,6 +23,7 @@ from ._session_id import SessionId, dump_owner, is_handle, load_owner
 from ._settings import Settings
 from ._token_based import TokenSessionInterface
 from ._tokens import Codec, SigningCodec
+from ._webob import request_of
 from .exceptions import RejectReason, SessionEnded, SettingsError, StoreError
 from .payload import load_fields
 from .stores import Record, Store
@@ -180,7 +181,7 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT]):
             raise
 
     def _save(self, settings: Settings, session: ServerSessionT, response: Response) -> None:
-        request = cast("Request", response.request)  # the middleware has set it
+        request = request_of(response)
         if not session.is_available or not self.should_set_cookie(settings, request, session):
             self.vary_on_cookie(settings, session, response)
             return

@@ -47,7 +47,8 @@ class Record(NamedTuple):
 
     def apply(self, change: Change) -> Record:
         """Return the record after an accepted change."""
-        kept = {name: text for name, text in self.fields.items() if name not in change.removed}
+        removed = frozenset(change.removed)
+        kept = {name: text for name, text in self.fields.items() if name not in removed}
         return Record(
             hash=self.hash if change.hash is None else change.hash,
             fields={**kept, **change.fields},
