@@ -55,16 +55,12 @@ class SessionMixin(MutableMapping[str, Any]):
             raise
 
     @permanent.setter
+    @discreet
     def permanent(self, value: bool) -> None:
-        try:
-            if value:
-                self["_permanent"] = True
-            else:
-                self.pop("_permanent", None)
-        except BaseException as error:
-            empty_frames(error)
-            del self
-            raise
+        if value:
+            self["_permanent"] = True
+        else:
+            self.pop("_permanent", None)
 
     @property
     def created(self) -> datetime | None:

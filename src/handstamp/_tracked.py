@@ -63,7 +63,7 @@ class SecureCookieSession(SessionMixin):
 
     __slots__ = (
         "_created", "_data", "_emptied", "_ended", "_loaded", "_loader", "_modified", "_rejected", "_renewed",
-        "_request", "_settings", "accessed", "committed", "is_available",
+        "_request", "_settings", "accessed", "committed", "is_available", "is_existing",
     )  # fmt: skip
 
     def __init__(self, loader: SessionLoader, settings: Settings, request: Request) -> None:
@@ -75,7 +75,7 @@ class SecureCookieSession(SessionMixin):
         self.accessed: bool = False
         self.committed: bool = False
         self.is_available: bool = True
-        self._loaded: Loaded | None = None
+        self.is_existing: bool = False
 
     # -- loading
 
@@ -110,6 +110,7 @@ class SecureCookieSession(SessionMixin):
         self._loaded = loaded
         self._renewed = self._ended = self._emptied = False
         self.accessed = self.is_available = True
+        self.is_existing = loaded is not None
         if loaded is None:
             self._created = int(self._loader.now())
             self._data = {}
@@ -158,13 +159,9 @@ class SecureCookieSession(SessionMixin):
             del self, key
             raise
 
+    @discreet
     def __iter__(self) -> Iterator[str]:
-        try:
-            return iter(self._read())
-        except BaseException as error:
-            empty_frames(error)
-            del self
-            raise
+        return iter(self._read())
 
     def __len__(self) -> int:
         data = self._data
@@ -180,31 +177,18 @@ class SecureCookieSession(SessionMixin):
         return f"<{type(self).__name__}: {state}>"
 
     @property
+    @discreet
     def new(self) -> bool:  # type: ignore[override]  # SessionMixin's is an attribute for simple sessions
         """Whether this request created the session."""
-        try:
-            self._read()
-            return self._ended or self._loaded is None
-        except BaseException as error:
-            empty_frames(error)
-            del self
-            raise
+        self._read()
+        return self._ended or self._loaded is None
 
     @property
-    def is_existing(self) -> bool:  # type: ignore[override]  # SessionMixin's is an attribute for simple sessions
-        """Whether a session was found, even if it was ended since. Asking for this loads nothing."""
-        return self._loaded is not None
-
-    @property
+    @discreet
     def created(self) -> datetime:
         """When the session was created, in UTC."""
-        try:
-            self._read()
-            return datetime.fromtimestamp(self._created, UTC)
-        except BaseException as error:
-            empty_frames(error)
-            del self
-            raise
+        self._read()
+        return datetime.fromtimestamp(self._created, UTC)
 
     # -- writing
 
@@ -219,43 +203,30 @@ class SecureCookieSession(SessionMixin):
             del self, key, value
             raise
 
+    @discreet
     def __delitem__(self, key: str) -> None:
-        data: dict[str, Any] | None = None
-        try:
-            self._check_changeable()
-            data = self._prepare(key)
-            del data[key]
-            if not data:
-                self._emptied = True
-        except BaseException as error:
-            empty_frames(error)
-            del self, key, data
-            raise
+        self._check_changeable()
+        data = self._prepare(key)
+        del data[key]
+        if not data:
+            self._emptied = True
 
     # MutableMapping's own begin with a KeyError, which costs more than the rest.
 
+    @discreet
     def pop(self, key: str, *default: Any) -> Any:
         """Remove a key and return its value, or the default if there is none."""
-        try:
-            if default and key not in self:
-                return default[0]
-            return super().pop(key, *default)
-        except BaseException as error:
-            empty_frames(error)
-            del self, key, default
-            raise
+        if default and key not in self:
+            return default[0]
+        return super().pop(key, *default)
 
+    @discreet
     def setdefault(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, after setting it to the default if there was none."""
-        try:
-            if key in self:
-                return self[key]
-            self[key] = default
-            return default
-        except BaseException as error:
-            empty_frames(error)
-            del self, key, default
-            raise
+        if key in self:
+            return self[key]
+        self[key] = default
+        return default
 
     @discreet
     def popitem(self) -> tuple[str, Any]:
