@@ -13,21 +13,24 @@ from wsgiref.types import WSGIEnvironment
 
 from ._caching import Headers
 from ._cookies import replace_cookies
-from ._hidden import Hidden
 
 
 class EarlierCookies:
     """The session cookies that the responses on one environ have set.
 
-    It stands in the environ, so its repr shows no token, and it cannot be serialized.
+    It stands in the environ, so neither its repr nor its attributes show a token, and it cannot be serialized.
+
+    :param sent: the very header list that went to the server
+    :param own: the application's own headers
     """
 
-    __slots__ = ("_responses",)
+    __slots__ = ("_list_responses",)
 
     KEY = "handstamp.earlier_cookies"
 
-    def __init__(self) -> None:
-        self._responses = Hidden[list[tuple[Headers, Headers]]]([])
+    def __init__(self, sent: Headers, own: Headers) -> None:
+        responses = [(sent, own)]
+        self._list_responses = lambda: responses  # as Hidden does, without a second object for each response
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -36,12 +39,8 @@ class EarlierCookies:
         raise TypeError(f"{type(self).__name__} cannot be serialized or copied deeply, because it holds tokens")
 
     def add(self, sent: Headers, own: Headers) -> None:
-        """Remember a response.
-
-        :param sent: the very header list that went to the server
-        :param own: the application's own headers
-        """
-        self._responses.reveal().append((sent, own))
+        """Remember another response."""
+        self._list_responses().append((sent, own))
 
     def update_environ(self, environ: WSGIEnvironment) -> WSGIEnvironment:
         """Return a copy of an environ, with the cookies that the browser would have by now."""
@@ -54,13 +53,13 @@ class EarlierCookies:
         An outer middleware may add the headers of both responses together: then there must be one of each.
         """
         fields = list(self._find_fields())
-        for sent, own in self._responses.reveal():
+        for sent, own in self._list_responses():
             sent[:] = [field for field in sent if field not in fields or field in own]
-        self._responses.reveal().clear()
+        self._list_responses().clear()
         return fields
 
     def _find_fields(self) -> Iterator[tuple[str, str]]:
-        for sent, own in self._responses.reveal():
+        for sent, own in self._list_responses():
             yield from find_cookies(sent, own)
 
 

@@ -178,9 +178,10 @@ class Exchange:
 
     def _remember(self, sent: Headers, own: Headers) -> None:
         environ = self._request.environ
-        if EarlierCookies.KEY not in environ:
-            environ[EarlierCookies.KEY] = EarlierCookies()
-        environ[EarlierCookies.KEY].add(sent, own)
+        if EarlierCookies.KEY in environ:
+            environ[EarlierCookies.KEY].add(sent, own)
+        else:
+            environ[EarlierCookies.KEY] = EarlierCookies(sent, own)
 
     def _repeat(self, headers: Headers, sent: Headers) -> Headers:
         """Return other headers with what the session added to the first."""

@@ -255,8 +255,7 @@ def test_two_middlewares(interface: SessionInterface[Any]) -> None:
 
 def test_no_token_in_the_environ() -> None:
     """What is remembered in the environ shows no token in its repr, and cannot be serialized."""
-    earlier = EarlierCookies()
-    earlier.add([("Set-Cookie", "session=secret; Path=/")], [])
+    earlier = EarlierCookies([("Set-Cookie", "session=secret; Path=/")], [])
     assert repr(earlier) == "<EarlierCookies>"
     with pytest.raises(TypeError, match="EarlierCookies cannot be serialized"):
         pickle.dumps(earlier)
