@@ -7,7 +7,7 @@ between, and its response sets what the earlier one has set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 from wsgiref.types import WSGIEnvironment
 
@@ -30,7 +30,9 @@ class EarlierCookies:
 
     def __init__(self, sent: Headers, own: Headers) -> None:
         responses = [(sent, own)]
-        self._list_responses = lambda: responses  # as Hidden does, without a second object for each response
+        self._list_responses: Callable[[], list[tuple[Headers, Headers]]] = lambda: (
+            responses
+        )  # as Hidden does, without a second object for each response
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
