@@ -30,9 +30,8 @@ class EarlierCookies:
 
     def __init__(self, sent: Headers, own: Headers) -> None:
         responses = [(sent, own)]
-        self._list_responses: Callable[[], list[tuple[Headers, Headers]]] = lambda: (
-            responses
-        )  # as Hidden does, without a second object for each response
+        # As Hidden does, without a second object for each response.
+        self._list_responses: Callable[[], list[tuple[Headers, Headers]]] = lambda: responses
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

@@ -11,8 +11,9 @@ from webob import Request
 from ._earlier import EarlierCookies
 from ._exchange import Exchange
 from ._hidden import discreet, empty_frames
-from ._interface import SessionInterface, logger
+from ._interface import SessionInterface
 from ._keys import NEW_KEY
+from ._policy_methods import logger
 from ._settings import Settings, SettingsDict
 from ._signed import SecureCookieSessionInterface
 from ._token_based import TokenSessionInterface

@@ -48,6 +48,7 @@ ORDER = [
     "_session",
     "_loaded",
     "_tracked",
+    "_policy_methods",
     "_interface",
     "_token_based",
     "_cookie_based",
