@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from handstamp._cookies import find_values
+from handstamp.interfaces import find_values
 
 
 def move_from_beaker(

@@ -16,8 +16,7 @@ from uuid import UUID
 from read_once import Key, OldSession, ReadOnceInterface
 
 from handstamp import RejectReason
-from handstamp._rejection import BadToken
-from handstamp._tokens import SigningCodec
+from handstamp.interfaces import BadToken, SigningCodec
 
 
 class FlaskOnce(ReadOnceInterface):

@@ -17,7 +17,7 @@ from urllib.parse import unquote_plus
 from read_once import Key, OldSession, ReadOnceInterface, to_bytes
 
 from handstamp import RejectReason
-from handstamp._rejection import BadToken
+from handstamp.interfaces import BadToken
 
 
 class SecureCookieOnce(ReadOnceInterface):

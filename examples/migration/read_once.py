@@ -14,11 +14,15 @@ from typing import Any, NamedTuple
 from webob import Request, Response
 
 from handstamp import CookiePolicy, RejectReason, SecureCookieSessionInterface, Settings
-from handstamp._cookies import MAX_COOKIE_BYTES, find_values, format_deletion
-from handstamp._loaded import Loaded
-from handstamp._policy import format_attributes
-from handstamp._rejection import BadToken
-from handstamp._tokens import MAX_PAYLOAD_BYTES
+from handstamp.interfaces import (
+    MAX_COOKIE_BYTES,
+    MAX_PAYLOAD_BYTES,
+    BadToken,
+    Loaded,
+    find_values,
+    format_attributes,
+    format_deletion,
+)
 
 Key = str | bytes
 

@@ -34,6 +34,9 @@ def find_values(header: str, name: str) -> list[str]:
     inside quotes too, as browsers do when they store a cookie (section 5.6), and at each ``,``: browsers send cookies
     as several fields over HTTP/2 (RFC 9113 8.2.3), and most WSGI servers join these with commas, as RFC 9110 5.3 has it
     for other fields. The name is compared exactly. A value in double quotes loses them (RFC 6265 4.1.1).
+
+    >>> find_values("session=a; theme=dark,session=b", "session")
+    ['a', 'b']
     """
     if "," in header:
         header = header.replace(",", ";")
@@ -109,6 +112,9 @@ def format_deletion(name: str, attributes: str) -> str:
     """Return the value of the Set-Cookie header that deletes a cookie.
 
     :param attributes: those that the cookie was set with; with others, browsers keep it
+
+    >>> format_deletion("session", "; Path=/")
+    'session=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/'
     """
     return f"{name}=; Expires={format_date(0)}; Max-Age=0{attributes}"
 

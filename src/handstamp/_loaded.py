@@ -56,7 +56,12 @@ class Loaded:
     :param used: when it was last issued, or seen by a store, in whole seconds since 1970
     :param serializer: writes values for comparison, and the session
     :ivar get: returns a value of the data, or a default
+    :ivar created: when the session was created
+    :ivar used: when it was last issued, or seen by a store
     :ivar needs_reissue: whether the token is to be reissued; set by the interface before the session takes it
+
+    >>> Loaded({"user": 7}, created=1000, used=2000).get("user")
+    7
     """
 
     __slots__ = ("_data", "_originals", "_serializer", "_text", "created", "get", "needs_reissue", "used")

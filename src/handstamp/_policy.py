@@ -233,6 +233,10 @@ def format_attributes(  # noqa: PLR0913  # as many as a cookie has attributes
     The parameters are the fields of a :class:`CookiePolicy`.
 
     :raises SettingsError: the policy breaks a rule, so that browsers would reject the cookie
+
+    >>> policy = CookiePolicy("id", domain=None, path="/", httponly=True, secure=True, samesite=None, partitioned=False)
+    >>> format_attributes(**policy._asdict())
+    '; Path=/; Secure; HttpOnly'
     """
     policy = CookiePolicy(
         name=name,

@@ -18,6 +18,9 @@ class BadToken(Exception):
     :ivar reason: why
     :ivar time: the time in standard base64 that a token names whose signature does not hold; empty if it names none
     :ivar is_foreign: whether the token has a form that this application's tokens never have
+
+    >>> BadToken(RejectReason.MALFORMED).reason.value
+    'malformed'
     """
 
     def __init__(self, reason: RejectReason, time: bytes = b"", *, is_foreign: bool = False) -> None:

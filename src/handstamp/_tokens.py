@@ -83,6 +83,12 @@ class SigningCodec:
     :param digest_method: a hash function of :mod:`hashlib`
     :param key_derivation: one of itsdangerous' ways to derive a key. By ``"hmac"`` the derived key is the HMAC of the
         salt: who has any text signed by the bare key can have that one too, so the keys are for nothing else.
+
+    >>> from hashlib import sha256
+    >>> codec = SigningCodec(["the key of an example"], b"greetings", sha256, "hmac")
+    >>> packed, issued, key_index = codec.unseal(codec.seal(codec.pack(b"hello"), 1000))
+    >>> codec.unpack(packed), issued, key_index
+    (b'hello', 1000, 0)
     """
 
     @discreet

@@ -57,6 +57,7 @@ PUBLIC = [
     "handstamp",
     "handstamp.encrypted",
     "handstamp.exceptions",
+    "handstamp.interfaces",
     "handstamp.payload",
     "handstamp.serverside",
     "handstamp.stores",

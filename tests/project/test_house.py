@@ -58,6 +58,7 @@ ORDER = [
     "_session_id",
     "_server_session",
     "serverside",
+    "interfaces",
     "_earlier",
     "_exchange",
     "_middleware",
@@ -310,3 +311,12 @@ def test_extras() -> None:
     assert isinstance(extras, dict)
     brought = {extra: names_in(requirements) for extra, requirements in extras.items()}
     assert brought == {"encryption": ["cryptography"], "redis": ["redis"], "sqlalchemy": ["sqlalchemy"]}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.py")), ids=lambda path: path.stem)
+def test_examples_use_what_is_public(path: Path) -> None:
+    """No example imports a private module or name: users copy them."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("handstamp"):
+            names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+            assert not [name for name in names if name.startswith("_")]

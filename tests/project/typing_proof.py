@@ -24,7 +24,7 @@ SOURCE = (TESTS / "project" / "typing_api.py").read_text(encoding="utf-8")
 MARKS = {"mypy": r"# type: ignore\[", "pyright": r"# pyright: ignore\["}
 
 #: The names that users may rely on: what the public modules define and export. Each is a promise, so it is counted.
-EXPORTED = 118
+EXPORTED = 126
 
 #: With fewer wrong uses than this, somebody has emptied the file.
 LEAST = 40
