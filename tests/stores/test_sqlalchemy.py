@@ -25,6 +25,7 @@ from sqlalchemy.exc import OperationalError
 
 from handstamp import StoreError
 from handstamp.stores import Record
+from handstamp.stores import sqlalchemy as store_module
 from handstamp.stores._base import GRACE_SECONDS
 from handstamp.stores.sqlalchemy import SQLAlchemyStore
 from handstamp.testing import StoreContract, StoreModel
@@ -414,13 +415,13 @@ def test_rows_are_logged_at_debug(url: str, caplog: pytest.LogCaptureFixture) ->
         engine.dispose()
 
 
-MANUALS = ["README.rst", "examples/README.rst", "src/handstamp/stores/sqlalchemy.py"]
+MANUALS = [ROOT / "README.rst", ROOT / "examples" / "README.rst", Path(store_module.__file__)]
 
 
-@pytest.mark.parametrize("path", MANUALS)
-def test_every_engine_of_the_manual_hides_parameters(path: str) -> None:
+@pytest.mark.parametrize("path", MANUALS, ids=["README", "examples", "docstrings"])
+def test_every_engine_of_the_manual_hides_parameters(path: Path) -> None:
     """Whoever copies an engine from the manual copies hide_parameters=True."""
-    text = (ROOT / path).read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
     engines = re.findall(r"create_engine\(.*", text)
     assert engines
     assert all("hide_parameters=True" in engine for engine in engines)
