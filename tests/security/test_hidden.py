@@ -50,9 +50,13 @@ class Configured:
     settings: Settings
 
 
+def _answer(environ: Any, start_response: Any) -> list[bytes]:
+    return []
+
+
 def _use(interface: Any) -> SessionMiddleware:
     """Return a middleware that was in use: its interface has made what it keeps."""
-    middleware = SessionMiddleware(lambda environ, start_response: [], SETTINGS, session_interface=interface)
+    middleware = SessionMiddleware(_answer, SETTINGS, session_interface=interface)
     make_cookie(middleware, {"user": 7})
     return middleware
 
@@ -114,7 +118,7 @@ def test_walks_end(holder: str, show: Callable[[object], str]) -> None:
 @pytest.mark.parametrize("holder", ["settings", "a key ring", "a middleware", "an interface of signed cookies"])
 def test_not_serialized(holder: str) -> None:
     """What holds keys is not pickled."""
-    with pytest.raises((TypeError, AttributeError)) as caught:
+    with pytest.raises((TypeError, AttributeError, pickle.PicklingError)) as caught:
         pickle.dumps(HOLDERS[holder]())
     assert find_secrets(str(caught.value)) == set()
 
