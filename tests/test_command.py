@@ -77,7 +77,7 @@ def test_importing_the_module_runs_nothing() -> None:
 
 
 def test_help_names_inspect(capsys: pytest.CaptureFixture[str]) -> None:
-    """The help says that there is an inspection, whose own tests are in ``test_inspect.py``."""
+    """The help says that there is an inspection, whose own tests are in ``test_inspection.py``."""
     with pytest.raises(SystemExit):
         main(["--help"])
     assert "show what a session cookie holds" in capsys.readouterr().out

@@ -15,6 +15,7 @@ from handstamp import (
     CookieTooLarge,
     NullSession,
     RejectReason,
+    SecureCookieSession,
     SecureCookieSessionInterface,
     SessionInterface,
     SessionMiddleware,
@@ -353,6 +354,9 @@ def test_token_hooks_are_named() -> None:
         Quarter().get_codec(Settings(SETTINGS), "session")
     with pytest.raises(NotImplementedError, match="Quarter needs a load_payload method"):
         Quarter().load_payload(Settings(SETTINGS), b"{}", START, START)
+    session = SecureCookieSession(Quarter(), Settings(SETTINGS), Request(make_environ()))
+    with pytest.raises(NotImplementedError, match="Quarter needs a write_session method"):
+        Quarter().save_session(Settings(SETTINGS), session, Response())
 
 
 class Numbered(dict[str, Any], SessionMixin):

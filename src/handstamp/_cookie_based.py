@@ -5,7 +5,6 @@ from __future__ import annotations
 from webob import Response
 
 from . import payload
-from ._hidden import empty_frames
 from ._interface import too_large_error
 from ._loaded import Loaded, Serializer
 from ._settings import Settings
@@ -27,16 +26,8 @@ class CookieSessionInterface(TokenSessionInterface[TokenSessionT]):
         """Return the session that a payload holds."""
         return Loaded.parse(payload, self.serializer, issued)
 
-    def save_session(self, settings: Settings, session: TokenSessionT, response: Response) -> None:
+    def write_session(self, settings: Settings, session: TokenSessionT, response: Response) -> None:
         """Set the cookie, delete that of a session that is empty now, or leave it as it is."""
-        try:
-            self._save(settings, session, response)
-        except BaseException as error:  # an interface of the application's own may report it
-            empty_frames(error)
-            del self, settings, session, response
-            raise
-
-    def _save(self, settings: Settings, session: TokenSessionT, response: Response) -> None:
         request = request_of(response)
         if not self.should_set_cookie(settings, request, session) or self.defers_reissue(session, response):
             self.vary_on_cookie(settings, session, response)

@@ -18,6 +18,7 @@ from webob import Request, Response
 
 from ._caching import allows_sharing, field_names
 from ._cookies import MAX_COOKIE_BYTES, find_values
+from ._hidden import empty_frames
 from ._interface import SessionInterface
 from ._loaded import Loaded
 from ._rejection import BadToken
@@ -84,6 +85,10 @@ class TokenSessionInterface(SessionInterface[TokenSessionT]):
         :raises BadToken: there is none
         """
         raise NotImplementedError(f"{type(self).__name__} needs a load_payload method")
+
+    def write_session(self, settings: Settings, session: TokenSessionT, response: Response) -> None:
+        """Save a session that was accessed or modified, and write its cookie to the response's headers."""
+        raise NotImplementedError(f"{type(self).__name__} needs a write_session method")
 
     # -- reading
 
@@ -156,6 +161,15 @@ class TokenSessionInterface(SessionInterface[TokenSessionT]):
         return Counter()
 
     # -- writing
+
+    def save_session(self, settings: Settings, session: TokenSessionT, response: Response) -> None:
+        """Save a session that was accessed or modified, by :meth:`write_session`."""
+        try:
+            self.write_session(settings, session, response)
+        except BaseException as error:  # an interface of the application's own may report it
+            empty_frames(error)
+            del self, settings, session, response
+            raise
 
     def seal(self, settings: Settings, request: Request, payload: bytes) -> str:
         """Return a token that holds a payload, issued now."""

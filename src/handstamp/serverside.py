@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from webob import Response
 
 from ._field_docs import document_fields
-from ._hidden import discreet, empty_frames
+from ._hidden import discreet
 from ._rejection import BadToken
 from ._server_session import LoadedRecord, OnFailure, ServerSideSession
 from ._session_id import SessionId, dump_owner, is_handle, load_owner
@@ -165,7 +165,7 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT]):
 
     # -- writing
 
-    def save_session(self, settings: Settings, session: ServerSessionT, response: Response) -> None:
+    def write_session(self, settings: Settings, session: ServerSessionT, response: Response) -> None:
         """Save the changes to the session. Set the cookie if the browser needs another one.
 
         The cookie is left alone wherever possible, so that a slow response does not replace a newer cookie.
@@ -173,14 +173,6 @@ class ServerSideSessionInterface(TokenSessionInterface[ServerSessionT]):
         :raises SessionEnded: another request has ended or renewed the session that this one changed
         :raises StoreError: the store failed
         """
-        try:
-            self._save(settings, session, response)
-        except BaseException as error:  # an interface of the application's own may report it
-            empty_frames(error)
-            del self, settings, session, response
-            raise
-
-    def _save(self, settings: Settings, session: ServerSessionT, response: Response) -> None:
         request = request_of(response)
         if not session.is_available or not self.should_set_cookie(settings, request, session):
             self.vary_on_cookie(settings, session, response)
